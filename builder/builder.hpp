@@ -1,0 +1,54 @@
+// Runs the steps of a plan and proves what they made.
+//
+// Work happens below `Host::cache`: `work/` holds the folder of a running build (removed when it is
+// let go), `steps/` the step cache, `logs/` full logs, `tools/` the tools' own caches. The source tree
+// is never written to. Several builds may run at once, also of the same tree.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/event.hpp"
+#include "base/files.hpp"
+#include "base/process.hpp"
+#include "builder/toolchain.hpp"
+#include "plan/artifact.hpp"
+#include "plan/build_plan.hpp"
+
+namespace whittle::builder {
+
+struct Options {
+  bool offline = false;  // a step that needs the network is an Error(input_unavailable) listing them all
+  unsigned jobs = 0;     // 0: one per processor
+};
+
+struct Built {
+  plan::BuildPlan plan;                   // settled: every output exact
+  std::vector<plan::Artifact> artifacts;  // programs, proved, and files; sorted by installed path
+  plan::RuntimeNeeds needs;               // evidence from the proofs
+  std::vector<ProbedTool> tools;
+  std::vector<std::string> warnings;
+  // Keeps the files of `artifacts` alive.
+  std::shared_ptr<void> keeps_files;
+};
+
+// What identifies the inputs of a build: canonical plan, content of the source files (through the stat
+// index, so unchanged files are not read), identity of the tools. Starts no process unless a tool has
+// not been probed before.
+struct InputKey {
+  Digest digest;
+  std::vector<ProbedTool> tools;
+};
+InputKey input_key(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
+                   EventSink& events, std::stop_token stop);
+
+// Throws Error(build_failed) with the last lines and the log's place, Error(not_static) with every
+// reason, Error(transient) after a cancellation.
+Built build(const plan::BuildPlan& plan, const fs::path& source, const Host& host, const Options& options,
+            ProcessRunner& runner, EventSink& events, std::stop_token stop);
+
+}  // namespace whittle::builder

@@ -1,0 +1,31 @@
+// Digests of files that have not changed since they were last read: keyed by path; valid while size,
+// mtime and ctime in nanoseconds, inode and device are the same. An entry whose mtime is not older than
+// the moment it was recorded is racy, as in git's index, and is read again.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/digest.hpp"
+#include "base/event.hpp"
+#include "base/files.hpp"
+
+namespace whittle::builder {
+
+class StatIndex {
+ public:
+  // Loads `file`; a truncated or altered index (it carries its own digest) is dropped with a verbose note.
+  StatIndex(fs::path file, EventSink& events);
+  ~StatIndex();
+
+  // The digest of the regular file `path` (absolute).
+  Digest digest(const fs::path& path);
+  // Writes the index if anything changed. The last writer wins; losing an entry only costs a read.
+  void save();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace whittle::builder

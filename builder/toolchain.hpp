@@ -1,0 +1,49 @@
+// Finds and probes the tools that a plan names: path, version, digest of the program. Probes are
+// remembered in the cache by the program's path, size and times, so that a build with nothing changed
+// starts no process.
+#pragma once
+
+#include <map>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/event.hpp"
+#include "base/files.hpp"
+#include "base/process.hpp"
+#include "plan/build_plan.hpp"
+
+namespace whittle::builder {
+
+struct ProbedTool {
+  std::string name;  // as in the plan
+  fs::path path;
+  std::string version;    // "1.26.8"
+  std::string describes;  // the first line of what it says of itself
+  Digest digest;          // of the program
+};
+
+// What the caller's environment offers; tests give their own.
+struct Host {
+  std::map<std::string, std::string> environment;  // PATH and HOME matter here
+  fs::path cache;                                  // whittle's cache folder
+};
+
+// Probes every tool of the plan. A missing tool is an Error(input_unavailable) that names the package
+// to install; a version that does not satisfy the constraint too, with both versions and the constraint's source.
+std::vector<ProbedTool> probe_tools(std::span<const plan::Tool> tools, const Host& host, ProcessRunner& runner,
+                                    std::stop_token stop);
+
+// For `whittle doctor`: every tool that a detector may ask for, found or not.
+struct ToolReport {
+  std::string name, version, path;  // path empty: missing
+  std::string purpose, install;     // what it is for; the command that installs it
+};
+std::vector<ToolReport> survey_tools(const Host& host, ProcessRunner& runner);
+
+// "1.25.3" against ">=1.25", ">=3.20", "=1.2", "" (any).
+bool satisfies(std::string_view version, std::string_view constraint);
+
+}  // namespace whittle::builder

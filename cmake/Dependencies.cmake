@@ -1,0 +1,20 @@
+# Every third-party library has one user; tests/architecture_test.cmake holds the table.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LibArchive REQUIRED IMPORTED_TARGET libarchive>=3.6)  # base/archive.cpp
+pkg_check_modules(LibCrypto REQUIRED IMPORTED_TARGET libcrypto>=3)      # base/digest.cpp
+pkg_check_modules(LibCurl REQUIRED IMPORTED_TARGET libcurl>=7.88)       # registry/curl_transport.cpp
+pkg_check_modules(LibElf REQUIRED IMPORTED_TARGET libelf)               # proof/elf.cpp
+find_package(nlohmann_json 3.11 REQUIRED)                               # base/json.hpp
+find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)                  # base/toml.cpp
+find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)                           # cli/options.cpp
+find_path(DOCTEST_INCLUDE doctest/doctest.h REQUIRED)                   # tests/
+find_path(HTTPLIB_INCLUDE httplib.h REQUIRED)                           # tests/support/fake_registry.cpp
+
+# libzstd is linked statically: its version decides the bytes of every layer, so it travels with the
+# program instead of being the host's (docs/design/layers.md). layers/zstd_frames.cpp
+find_library(ZSTD_STATIC libzstd.a REQUIRED)
+find_path(ZSTD_INCLUDE zstd.h REQUIRED)
+add_library(zstd_static STATIC IMPORTED)
+set_target_properties(zstd_static PROPERTIES IMPORTED_LOCATION ${ZSTD_STATIC}
+                      INTERFACE_INCLUDE_DIRECTORIES ${ZSTD_INCLUDE})

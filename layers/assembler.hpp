@@ -1,0 +1,30 @@
+// Slices → image: layers (from the layer cache when their inputs are unchanged), configuration, manifest.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <stop_token>
+
+#include "layers/layer_writer.hpp"
+#include "plan/build_plan.hpp"
+
+namespace whittle::layers {
+
+// Remembers slice key → layer in `folder`; entries are small files that carry their own digest, so a
+// damaged one counts as absent. May be deleted at any time.
+class LayerCache {
+ public:
+  explicit LayerCache(fs::path folder) : folder_(std::move(folder)) {}
+  std::optional<oci::Layer> find(const Digest& key, const oci::BlobStore& store) const;
+  void remember(const Digest& key, const oci::Layer& layer);
+
+ private:
+  fs::path folder_;
+};
+
+// Everything is durable in `store` on return, and `oci::validate` would pass. The descriptor carries the
+// platform. Nothing is tagged.
+oci::Image assemble(const plan::BuildPlan& plan, std::span<const Slice> slices, oci::BlobStore& store,
+                    LayerCache& cache, ThreadPool& pool, EventSink& events, std::stop_token stop);
+
+}  // namespace whittle::layers

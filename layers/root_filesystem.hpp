@@ -1,0 +1,65 @@
+// The root filesystem of an image: path → entry, modes and owners normalised, no conflicting path.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/event.hpp"
+#include "base/files.hpp"
+#include "plan/artifact.hpp"
+#include "plan/build_plan.hpp"
+
+namespace whittle::layers {
+
+struct Folder {};
+struct Link {
+  std::string target;
+};
+// Content comes from a file on disk, or is `text` when `content` is empty.
+struct File {
+  fs::path content;
+  std::string text;
+  std::uint64_t size = 0;
+  Digest digest;
+};
+
+struct Entry {
+  std::variant<Folder, Link, File> node;
+  unsigned mode = 0755;
+  std::uint64_t uid = 0, gid = 0;
+  // Stable first: layers follow this order.
+  enum class Group { base, runtime, dependency, asset, program, configuration } group = Group::base;
+  std::string origin;  // what put it there, for `whittle why`
+  std::string reason;  // evidence, for base facts
+};
+
+// Keys are relative paths without a leading or trailing `/`, sorted bytewise; parents are present.
+using RootFilesystem = std::map<std::string, Entry>;
+
+// Where the host's base facts come from; tests give their own.
+struct BaseFacts {
+  fs::path certificates = "/etc/ssl/certs/ca-certificates.crt";
+  fs::path time_zones = "/usr/share/zoneinfo";
+};
+
+// Programs, files and base facts on evidence: passwd and group (root and the numeric user of the plan),
+// CA roots, zoneinfo, `/tmp` 1777. Throws Error(usage) for two origins of one path (names both), a file
+// where a folder is needed, or a path that leaves the root.
+RootFilesystem compose(const plan::BuildPlan& plan, std::span<const plan::Artifact> artifacts,
+                       const plan::RuntimeNeeds& needs, const fs::path& source, const BaseFacts& facts,
+                       EventSink& events);
+
+// One slice a layer, in layer order. Every entry is in exactly one slice, except that parent folders are
+// repeated where an entry below them needs them; merging the slices gives the root filesystem again.
+// base facts → runtime → dependencies → assets → one per program → configuration; empty slices are left out.
+struct Slice {
+  std::string name;  // "base", "program whoami", for history and annotations
+  RootFilesystem entries;
+};
+std::vector<Slice> partition(const RootFilesystem& root);
+
+}  // namespace whittle::layers

@@ -1,0 +1,54 @@
+// An OCI image layout (image-spec, image-layout.md): the local store, `-o oci:DIR`, and what other
+// tools write. index.json is replaced atomically under an advisory lock; names live in the annotation
+// `org.opencontainers.image.ref.name`.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/event.hpp"
+#include "base/files.hpp"
+#include "oci/blob_store.hpp"
+#include "oci/image.hpp"
+
+namespace whittle::oci {
+
+class Layout {
+ public:
+  // Opens, and with `create` makes, the layout. Without it a folder that is not a layout is an error.
+  enum class Open { existing, create };
+  Layout(fs::path root, Open how, EventSink& events);
+
+  BlobStore& blobs() { return blobs_; }
+  const BlobStore& blobs() const { return blobs_; }
+  const fs::path& root() const { return blobs_.root(); }
+
+  struct Entry {
+    std::string name;       // as annotated; empty when the entry has none
+    Descriptor descriptor;  // manifest or index
+  };
+  std::vector<Entry> entries() const;
+  std::optional<Descriptor> find(std::string_view name) const;
+  // Points `name` at `target`, whose blobs must be durable already. Durable on return; safe with
+  // other processes doing the same. `target.annotations` are kept beside the name.
+  void tag(std::string_view name, const Descriptor& target);
+  bool untag(std::string_view name);  // false when there was none
+
+ private:
+  void update(const std::function<void(Index&)>& change);
+  Index read_index() const;
+
+  BlobStore blobs_;
+  EventSink& events_;
+};
+
+// Resolves a descriptor to one platform's image: an index is followed (the exact platform, else a
+// compatible variant, else the only one; otherwise an Error that lists what is there).
+Image load_image(const BlobStore& blobs, const Descriptor& descriptor, const Platform& platform);
+// Every descriptor reachable from `root`, itself last: configs and layers before their manifest.
+std::vector<Descriptor> closure(const BlobStore& blobs, const Descriptor& root);
+
+}  // namespace whittle::oci

@@ -1,0 +1,143 @@
+// The plan: everything that a build will do, as data. Canonical JSON (`whittle.plan/v1`), equal for
+// equal trees, and enough by itself: `build --plan FILE` gives the same digest.
+// How programs are named before a build tool has spoken: docs/design/targets.md.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.hpp"
+
+namespace whittle::plan {
+
+// A setting with its origin: "go.mod:5", "whittle.toml:3", "--name", "WHITTLE_NAME", "default",
+// "inferred from cmd/".
+struct Value {
+  std::string value, source;
+  bool operator==(const Value&) const = default;
+};
+
+struct Tool {
+  std::string name;        // "go", "cargo", "cmake", "ninja", "make", "cc", "c++"
+  std::string constraint;  // ">=1.25.3", empty: any
+  std::string source;      // where the constraint is from; empty without one
+  bool operator==(const Tool&) const = default;
+};
+
+// How to read what a tool said about the programs that it makes, after its step has run.
+enum class Report {
+  none,
+  go_list,          // `go list -json` on standard output
+  cargo_messages,   // `cargo build --message-format=json…` on standard output
+  cmake_file_api,   // `.cmake/api/v1/reply` below the step's `report_folder`
+  new_executables,  // ELF programs below the work folder that were not there before the step
+};
+
+// Shaped like a Remote Execution action: nothing implicit. Paths are relative to the work folder,
+// whose `src/` holds (or is a link to) the source tree. In argv, env values and file contents
+// `${work}` stands for the absolute work folder, `${source}` for the absolute source folder,
+// `${jobs}` for the number of jobs, `${tool:NAME}` for the path of a probed tool, and
+// `${cache:NAME}` for a folder that lives on between builds (Go's, cargo's).
+struct Step {
+  std::string name;  // "compile whoami"
+  std::vector<std::string> argv;
+  std::map<std::string, std::string> env;    // beyond the builder's clean environment
+  std::string folder = "src";                // working directory
+  std::vector<std::string> inputs = {"**"};  // globs over the source tree
+  std::vector<std::string> outputs;          // paths below the work folder
+  std::map<std::string, std::string> files;  // written below the work folder before the step starts
+  bool network = false;
+  Report report = Report::none;
+  std::string report_folder;  // for cmake_file_api
+  bool operator==(const Step&) const = default;
+};
+
+struct Output {
+  enum class Kind { program, data };
+  std::string built;      // exact path below the work folder; a folder to search when `target` is set
+  std::string installed;  // absolute path in the image; ends in `/` while the program's name is not known
+  Kind kind = Kind::program;
+  std::string process;  // process name; empty for data
+  // The build tool's own name of the program: the step's report settles where it lies. "*": every
+  // program that the report names, for build systems that cannot be read beforehand.
+  std::string target;
+  bool operator==(const Output&) const = default;
+};
+
+// A file of the source tree that goes into the image (`image.files`).
+struct FileMapping {
+  std::string source;  // relative to the application root; a final `/` means the folder's content
+  std::string path;    // absolute in the image
+  std::string mode;    // octal, empty: 0644 or 0755 by the source's executable bit
+  bool operator==(const FileMapping&) const = default;
+};
+
+struct ImageSettings {
+  std::vector<std::string> entrypoint;  // empty until the default program is known
+  std::map<std::string, std::vector<std::string>> processes;
+  std::string default_process;  // the one `entrypoint` is
+  std::string user = "65532:65532", workdir = "/";
+  std::map<std::string, std::string> env;
+  std::vector<std::string> ports;  // "8080/tcp"
+  std::map<std::string, std::string> labels;
+  std::string stop_signal;
+  std::string certificates = "auto";              // auto | always | never
+  std::vector<std::string> timezones = {"auto"};  // "auto", "all", names; empty: none
+  std::vector<FileMapping> files;
+  std::vector<std::string> ignore;  // globs left out of the image
+  std::string created;              // seconds since 1970, decimal; empty: 0
+  bool operator==(const ImageSettings&) const = default;
+};
+
+struct LayerSettings {
+  int level = 3;  // zstd
+  std::string form = "auto";
+  bool operator==(const LayerSettings&) const = default;
+};
+
+struct BuildPlan {
+  std::string name;      // repository name of the image
+  std::string language;  // go rust c cpp zig node python java static binary
+  std::string detector;
+  std::string app_root = ".", context_root = ".";
+  std::string platform;            // "linux/amd64"
+  std::string link = "static";     // static | closure
+  std::string toolchain = "auto";  // auto | zig | musl | host
+  // False: the build system writes into its source folder, so it gets a copy.
+  bool builds_out_of_tree = true;
+  std::map<std::string, Value> values;
+  std::vector<Tool> tools;
+  std::vector<Step> steps;
+  std::vector<Output> outputs;
+  ImageSettings image;
+  LayerSettings layers;
+  std::vector<std::string> warnings;
+  bool operator==(const BuildPlan&) const = default;
+
+  Json to_json() const;
+  // Throws Error(usage) naming `what` and the member; unknown members are errors.
+  static BuildPlan from_json(const Json& json, std::string_view what);
+  std::string canonical() const;  // canonical_json(to_json())
+};
+
+// A program as a build tool named it, relative to the work folder.
+struct ReportedProgram {
+  std::string name, path;
+  bool installed = false;  // the build system installs it (stronger than merely building it)
+};
+
+// The plan with every output exact and every process named: replaces outputs that have a `target` by
+// the programs that were reported. Throws Error(build_failed) when the tool did not make a program
+// that the plan promised (listing what it did make), Error(ambiguous) when several are left and none
+// is the default. Pure.
+BuildPlan settle(BuildPlan plan, const std::vector<ReportedProgram>& reported);
+
+// Picks the default among several processes: `configured`, else "web", else the one named like the
+// application, else the only one; otherwise nothing.
+std::optional<std::string> default_process(const std::vector<std::string>& processes, std::string_view configured,
+                                           std::string_view application);
+
+}  // namespace whittle::plan

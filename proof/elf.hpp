@@ -1,0 +1,33 @@
+// What an ELF file says about itself. Every byte of it is hostile.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/files.hpp"
+
+namespace whittle::proof {
+
+struct ElfFile {
+  bool is_executable = false;      // ET_EXEC, or ET_DYN with DF_1_PIE, an interpreter or an entry point
+  bool is_shared_library = false;  // ET_DYN otherwise
+  bool is_64_bit = true, is_little_endian = true;
+  std::string machine;  // architecture in OCI words: amd64 arm64 arm riscv64 386 …, else "machine N"
+  std::optional<std::string> interpreter;
+  std::vector<std::string> needed;
+  std::vector<std::string> run_paths;  // RPATH and RUNPATH
+  bool is_position_independent = false, has_relro = false, has_executable_stack = false;
+  bool has_debug_sections = false, has_symbols = false;
+  std::string build_id;                        // hex
+  std::vector<std::string> defined_symbols;    // of .symtab when there, else .dynsym; sorted, unique
+  std::vector<std::string> undefined_symbols;  // that the loader would have to find
+  bool is_go = false;                          // .go.buildinfo
+};
+
+// Cheap: does the file begin with the ELF magic?
+bool is_elf(const fs::path& file);
+// Throws Error(not_static) with the reason for a file that is no well-formed ELF.
+ElfFile read_elf(const fs::path& file);
+
+}  // namespace whittle::proof

@@ -1,0 +1,54 @@
+// Where images go. `deliver` knows the order (blobs before config before manifest before tag); the sink
+// knows the place. Registry, OCI layout and archive implement it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/event.hpp"
+#include "base/parallel.hpp"
+#include "oci/blob_store.hpp"
+#include "oci/image.hpp"
+
+namespace whittle::registry {
+
+class ImageSink {
+ public:
+  virtual ~ImageSink() = default;
+  // Is the manifest or index there already, so that nothing below it need be sent?
+  virtual bool has_manifest(const oci::Descriptor& manifest) = 0;
+  virtual bool has_blob(const oci::Descriptor& blob) = 0;
+  // Called from several threads; everything else from one.
+  virtual void put_blob(const oci::Descriptor& blob, const oci::BlobStore& from) = 0;
+  virtual void put_manifest(const oci::Descriptor& manifest, std::string_view json) = 0;
+  // Makes the image visible under the sink's name. Everything below `root` is there and durable.
+  virtual void tag(const oci::Descriptor& root, std::string_view json) = 0;
+  virtual std::string where() const = 0;  // for messages: `localhost:5000/edge/sensor:1`
+};
+
+struct Delivery {
+  std::uint64_t sent_bytes = 0, sent_blobs = 0, reused_blobs = 0;
+  bool unchanged = false;  // the manifest was there already
+};
+
+// Sends `root` (a manifest or an index) and everything below it. An error says what was sent before it.
+Delivery deliver(const oci::Descriptor& root, const oci::BlobStore& from, ImageSink& sink, ThreadPool& pool,
+                 EventSink& events, std::stop_token stop);
+
+// An OCI layout folder (`-o oci:DIR`); `name` may be empty.
+std::unique_ptr<ImageSink> layout_sink(const fs::path& folder, std::string name, EventSink& events);
+// One tar file holding an OCI layout plus docker's manifest.json, so that `ctr image import`, `podman load`
+// and `skopeo oci-archive:` read it (`-o archive:FILE`). Deterministic; appears complete or not at all.
+std::unique_ptr<ImageSink> archive_sink(const fs::path& file, std::string name);
+// The reverse: brings every blob of an archive into `into` and gives the root and the name in it, if any.
+struct ArchivedImage {
+  oci::Descriptor root;
+  std::string name;
+};
+ArchivedImage read_archive(const fs::path& file, oci::BlobStore& into, EventSink& events);
+
+}  // namespace whittle::registry
