@@ -27,6 +27,16 @@ struct Tool {
   bool operator==(const Tool&) const = default;
 };
 
+// A way to compile and link C and C++. A plan lists them in the order in which they are tried: the next one
+// when its programs are missing, a step fails under it, or the result is not proved static.
+struct Toolchain {
+  std::string name;                        // "musl", "host"
+  std::string cc, cxx;                     // programs: "musl-gcc"; cxx empty: C only
+  std::vector<std::string> compile_flags;  // hardening, size, prefix map
+  std::vector<std::string> link_flags;     // "-static-pie", …
+  bool operator==(const Toolchain&) const = default;
+};
+
 // How to read what a tool said about the programs that it makes, after its step has run.
 enum class Report {
   none,
@@ -37,10 +47,15 @@ enum class Report {
 };
 
 // Shaped like a Remote Execution action: nothing implicit. Paths are relative to the work folder,
-// whose `src/` holds (or is a link to) the source tree. In argv, env values and file contents
-// `${work}` stands for the absolute work folder, `${source}` for the absolute source folder,
-// `${jobs}` for the number of jobs, `${tool:NAME}` for the path of a probed tool, and
-// `${cache:NAME}` for a folder that lives on between builds (Go's, cargo's).
+// whose `src/` holds (or is a link to) the source tree. In argv, env values and file contents stand
+//   ${work}           the absolute work folder
+//   ${source}         the absolute folder of the source (`${work}/src`, or the user's own)
+//   ${keep}           a folder of this source tree that lives on between builds (cargo's target folder)
+//   ${cache:NAME}     a folder shared by all builds (Go's build cache, cargo's home)
+//   ${jobs}           the number of jobs
+//   ${tool:NAME}      the path of a probed tool
+//   ${cc} ${cxx} ${compile_flags} ${link_flags}   of the toolchain that is being tried
+// A word of argv that is exactly one of the last two becomes several words; elsewhere they are joined by spaces.
 struct Step {
   std::string name;  // "compile whoami"
   std::vector<std::string> argv;
