@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -107,7 +108,9 @@ class WhittleTestCase(unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
-        self.temporary = Path(tempfile.mkdtemp(prefix="whittle-test-", dir=os.environ.get("TMPDIR", "/tmp")))
+        # Hexadecimal: podman makes an image name of a layout's path, and mkdtemp's `-_` is not allowed in one.
+        self.temporary = Path(os.environ.get("TMPDIR", "/tmp")) / f"whittle-test-{secrets.token_hex(6)}"
+        self.temporary.mkdir(mode=0o700)
         self.addCleanup(remove_tree, self.temporary)
         self.home = self.temporary / "home"
         self.store = self.temporary / "store"
