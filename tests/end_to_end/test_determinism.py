@@ -1,9 +1,9 @@
 """The same bytes on every machine: whatever differs around the build must not be seen in the image."""
 
 import os
-import shutil
+import subprocess
 
-from support.case import WhittleTestCase, whittle_program
+from support.case import NOBODY, WhittleTestCase
 from support.layouts import Layout
 from support.trees import c_tree, go_tree
 
@@ -84,17 +84,7 @@ class SameTree(WhittleTestCase):
         )
 
     def test_another_user(self):
-        if os.geteuid() != 0:
-            self.skipTest("only root can become another user")
-        self.temporary.chmod(0o755)
-        program = self.temporary / "whittle"
-        shutil.copy(whittle_program(), program)
-        program.chmod(0o755)
-        before = os.environ.get("WHITTLE")
-        os.environ["WHITTLE"] = str(program)  # our own build folder may be closed to others
-        self.addCleanup(lambda: os.environ.update(WHITTLE=before) if before else os.environ.pop("WHITTLE"))
-        nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-        self.assert_all_equal(c_tree(), {"nobody": {"prefix": nobody, "owner": 65534}})
+        self.assert_all_equal(c_tree(), {"nobody": {"prefix": self.become_nobody(), "owner": NOBODY}})
 
     def test_go_where_everything_differs(self):
         self.assert_all_equal(
@@ -121,3 +111,29 @@ class SameTree(WhittleTestCase):
         self.assertNotEqual(plain, dated)
         image = Layout(self.temporary / "dated/store").image(dated)
         self.assertEqual(image.config["created"], "2023-11-14T22:13:20Z")
+
+    def test_a_clone_of_a_repository(self):
+        def git(*arguments, **more):
+            identity = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+            dates = {f"GIT_{who}_DATE": "1700000000 +0900" for who in ("AUTHOR", "COMMITTER")}
+            environment = {**os.environ, **identity, **dates, "HOME": str(self.home)}
+            result = subprocess.run(["git", *arguments], env=environment, check=True, capture_output=True, text=True, **more)
+            return result.stdout.strip()
+
+        origin = self.write_tree("origin/tree", c_tree())
+        git("init", "-q", "-b", "main", cwd=origin)
+        git("add", ".", cwd=origin)
+        git("commit", "-q", "-m", "first", cwd=origin)
+        revision = git("rev-parse", "HEAD", cwd=origin)
+        clone = self.temporary / "clone/of the tree"
+        git("clone", "-q", origin, clone)
+        digests = {}
+        for number, tree in enumerate((origin, clone)):
+            around = self.temporary / f"around-{number}"
+            built = self.build(tree, env={"WHITTLE_STORE": around / "store", "XDG_CACHE_HOME": around / "cache"})
+            digests[tree.name] = built.digest
+            self.assertEqual(built.image.config["created"], "2023-11-14T22:13:20Z", "the time of the commit")
+            labels = built.image.config["config"]["Labels"]
+            self.assertEqual(labels["org.opencontainers.image.revision"], revision)
+            self.assertFalse([path for path in built.image.paths() if ".git" in path.split("/")])
+        self.assertEqual(len(set(digests.values())), 1, digests)

@@ -100,6 +100,14 @@ class Runtimes(PartyTest):
                 self.assertEqual(result.returncode, run.get("exit", 0), result)
                 self.assertRegex(result.stdout, run["stdout"])
 
+    def test_an_ordinary_user_builds_and_runs_it(self):
+        """No root anywhere: namespaces of the user's own are all that is asked for."""
+        prefix = self.become_nobody()
+        cache = {"XDG_CACHE_HOME": self.home / "cache"}
+        built = self.build(self.tree, prefix=prefix, env=cache)
+        self.assertEqual(self.whittle("run", built.reference, prefix=prefix, env=cache).stdout, OUTPUT)
+        self.assertEqual(self.layout().problems(), [])
+
     def test_podman_pulls_and_runs_it(self):
         with Registry() as registry, Podman() as podman:
             reference = f"{registry.host}/team/hello"

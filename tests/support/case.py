@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ PASSED_ON = re.compile(
     r"PATH|TMPDIR|(https?|no)_proxy|(HTTPS?|NO)_PROXY|SSL_CERT_(FILE|DIR)|CURL_CA_BUNDLE|NODE_EXTRA_CA_CERTS|REQUESTS_CA_BUNDLE"
     r"|PIP_.*|PYENV_ROOT|GOPROXY|GONOSUMDB|GOSUMDB|RUSTUP_(HOME|TOOLCHAIN)|JAVA_HOME|(ASAN|UBSAN|TSAN)_OPTIONS|LLVM_PROFILE_FILE"
 )
+
+NOBODY = 65534
 
 _shared_cache = None
 
@@ -190,6 +193,20 @@ class WhittleTestCase(unittest.TestCase):
         match = re.fullmatch(r"(\S+)@(sha256:[0-9a-f]{64})", lines[0])
         self.assertIsNotNone(match, f"stdout is not NAME@sha256:…\n{result}")
         return Built(lines[0], match[1], match[2], (layout or self.layout()).image(match[2]))
+
+    def become_nobody(self):
+        """Gives this test's folders to `nobody` and returns the `prefix` that runs whittle as that user."""
+        if os.geteuid() != 0:
+            self.skipTest("only root can become another user")
+        program = self.temporary / "whittle"  # our own build folder may be closed to others
+        shutil.copy(whittle_program(), program)
+        program.chmod(0o755)
+        for path in [self.temporary, *self.temporary.rglob("*")]:
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+        patch = unittest.mock.patch.dict(os.environ, WHITTLE=str(program))
+        patch.start()
+        self.addCleanup(patch.stop)
+        return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
     def layout(self):
         return Layout(self.store)
