@@ -40,8 +40,8 @@ struct Toolchain {
 // How to read what a tool said about the programs that it makes, after its step has run.
 enum class Report {
   none,
-  go_list,          // `go list -json` on standard output
-  cargo_messages,   // `cargo build --message-format=json…` on standard output
+  go_list,          // `go list -json` on standard output; a program's name is its import path, its path stays empty
+  cargo_messages,   // `cargo build --message-format=json…` on standard output; executables and their target names
   cmake_file_api,   // `.cmake/api/v1/reply` below the step's `report_folder`
   new_executables,  // ELF programs below the work folder that were not there before the step
 };
@@ -72,12 +72,13 @@ struct Step {
 
 struct Output {
   enum class Kind { program, data };
-  std::string built;      // exact path below the work folder; a folder to search when `target` is set
+  std::string built;      // exact path below the work folder; ends in `/` where the report says the path
   std::string installed;  // absolute path in the image; ends in `/` while the program's name is not known
   Kind kind = Kind::program;
   std::string process;  // process name; empty for data
-  // The build tool's own name of the program: the step's report settles where it lies. "*": every
-  // program that the report names, for build systems that cannot be read beforehand.
+  // The build tool's own name of the program: the step's report must name it, and settles where it lies
+  // unless `built` is exact. "*": every program that the report names, for build systems that cannot
+  // be read beforehand.
   std::string target;
   bool operator==(const Output&) const = default;
 };
@@ -121,10 +122,11 @@ struct BuildPlan {
   std::string platform;            // "linux/amd64"
   std::string link = "static";     // static | closure
   std::string toolchain = "auto";  // auto | zig | musl | host
-  // False: the build system writes into its source folder, so it gets a copy.
-  bool builds_out_of_tree = true;
+  // False: the build system may write into its source folder, so it gets a copy.
+  bool leaves_source_alone = false;
   std::map<std::string, Value> values;
   std::vector<Tool> tools;
+  std::vector<Toolchain> toolchains;  // tried in this order; empty unless a step says ${cc} or ${cxx}
   std::vector<Step> steps;
   std::vector<Output> outputs;
   ImageSettings image;
@@ -138,7 +140,8 @@ struct BuildPlan {
   std::string canonical() const;  // canonical_json(to_json())
 };
 
-// A program as a build tool named it, relative to the work folder.
+// A program as a build tool named it. `path` is relative to the work folder, or absolute when the tool
+// works elsewhere (`${keep}`); empty when this tool only knows the name.
 struct ReportedProgram {
   std::string name, path;
   bool installed = false;  // the build system installs it (stronger than merely building it)
