@@ -1,0 +1,36 @@
+// What a finished build is remembered by: input key → image. With it `build` of an unchanged tree only
+// stats the tree and the image's blobs. Lost or damaged records cost a rebuild, nothing else.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/files.hpp"
+#include "oci/blob_store.hpp"
+
+namespace whittle::cli {
+
+class BuildRecords {
+ public:
+  // `folder` is in the cache. Borrows `store`.
+  BuildRecords(fs::path folder, oci::BlobStore& store) : folder_(std::move(folder)), store_(store) {}
+
+  struct Record {
+    oci::Descriptor root;
+    std::vector<std::string> warnings;  // of the build, told again
+  };
+  // Nothing when there is no record, or when a blob of its image is gone, cut short or was written to since;
+  // such a blob is read, and removed from the store when it is corrupted.
+  std::optional<Record> find(const Digest& key) const;
+  void remember(const Digest& key, const Record& record);
+
+ private:
+  fs::path path(const Digest& key) const { return folder_ / key.hex(); }
+
+  fs::path folder_;
+  oci::BlobStore& store_;
+};
+
+}  // namespace whittle::cli

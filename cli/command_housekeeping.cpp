@@ -1,0 +1,104 @@
+// whittle doctor, cache: what is on this machine, and what whittle keeps on it.
+#include <array>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "builder/toolchain.hpp"
+#include "cli/commands.hpp"
+#include "cli/runtime.hpp"
+
+namespace whittle::cli {
+
+namespace {
+
+struct Usage {
+  std::uint64_t files = 0, bytes = 0;
+};
+
+Usage usage_of(const fs::path& folder) {
+  Usage usage;
+  std::error_code problem;
+  for (auto entry = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, problem);
+       !problem && entry != fs::recursive_directory_iterator(); entry.increment(problem)) {
+    std::error_code ignored;
+    if (!entry->is_regular_file(ignored) || entry->is_symlink(ignored)) continue;
+    ++usage.files;
+    usage.bytes += entry->file_size(ignored);
+  }
+  return usage;
+}
+
+}  // namespace
+
+int doctor(bool json, Session& session) {
+  std::vector<builder::ToolReport> reports = builder::survey_tools(session.host(), session.runner());
+  for (builder::ToolReport& report : survey_runtimes(session)) reports.push_back(std::move(report));
+  if (json) {
+    Json tools = Json::array();
+    for (const builder::ToolReport& report : reports) {
+      tools.push_back({{"name", report.name},
+                       {"path", printable(report.path)},
+                       {"version", printable(report.version)},
+                       {"purpose", report.purpose},
+                       {"install", report.install}});
+    }
+    session.out() << pretty_json({{"schema", "whittle.doctor/v1"},
+                                  {"tools", tools},
+                                  {"store", printable(session.store_folder().native())},
+                                  {"cache", printable(session.cache_folder().native())}});
+    return 0;
+  }
+  for (const builder::ToolReport& report : reports) {
+    const bool is_here = !report.path.empty();
+    session.out() << (is_here ? "ok       " : "missing  ") << report.name
+                  << (is_here ? cat(" ", printable(report.version), "  ", printable(report.path)) : "") << "\n         "
+                  << report.purpose << (is_here ? "" : cat("; install it with `", report.install, "`")) << "\n";
+  }
+  session.out() << "store    " << printable(session.store_folder().native()) << "\ncache    "
+                << printable(session.cache_folder().native()) << "\n";
+  return 0;
+}
+
+int cache_info(bool json, Session& session) {
+  const fs::path cache = session.cache_folder();
+  Json parts = Json::array();
+  std::error_code problem;
+  for (const fs::directory_entry& entry : fs::directory_iterator(cache, problem)) {
+    const Usage usage = entry.is_directory() ? usage_of(entry.path()) : Usage{1, entry.file_size()};
+    const std::string name = printable(entry.path().filename().native());
+    if (json) {
+      parts.push_back({{"name", name}, {"files", usage.files}, {"bytes", usage.bytes}});
+    } else {
+      session.out() << name << "  " << human_size(usage.bytes) << " in " << usage.files << " files\n";
+    }
+  }
+  if (json) {
+    session.out() << pretty_json(
+        {{"schema", "whittle.cache/v1"}, {"folder", printable(cache.native())}, {"parts", parts}});
+  } else {
+    session.out() << "folder  " << printable(cache.native()) << "\n";
+  }
+  return 0;
+}
+
+int cache_gc(Session& session) {
+  const fs::path cache = session.cache_folder();
+  const std::uint64_t before = usage_of(cache).bytes;
+  std::error_code problem;
+  for (const fs::directory_entry& entry : fs::directory_iterator(cache, problem)) {
+    if (session.stop().stop_requested()) break;
+    // A running build holds the lock of its work folder; everything else can be made again at any time.
+    if (entry.path().filename() == "work") {
+      builder::remove_idle_work(session.host(), session.events());
+    } else {
+      remove_tree(entry.path());
+    }
+  }
+  const std::uint64_t after = usage_of(cache).bytes;
+  session.events().info(cat("freed ", human_size(before - std::min(before, after)), " in ",
+                            backticked(cache.native()), "; images in the store are untouched"));
+  return 0;
+}
+
+}  // namespace whittle::cli

@@ -1,0 +1,58 @@
+// What one run of the program has at hand: folders, environment, where events and data go. Made once
+// in main() and lent to every command.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <ostream>
+#include <stop_token>
+#include <string>
+
+#include "base/event.hpp"
+#include "base/files.hpp"
+#include "base/parallel.hpp"
+#include "base/process.hpp"
+#include "builder/toolchain.hpp"
+#include "oci/layout.hpp"
+#include "registry/client.hpp"
+
+namespace whittle::cli {
+
+class Session {
+ public:
+  // `out` takes data only; `events` everything else. All are borrowed.
+  Session(std::map<std::string, std::string> environment, EventSink& events, std::ostream& out, std::stop_token stop);
+  ~Session();
+
+  const std::map<std::string, std::string>& environment() const { return environment_; }
+  // The variable, or "" when it is unset.
+  std::string variable(const std::string& name) const;
+
+  EventSink& events() { return events_; }
+  std::ostream& out() { return out_; }
+  std::stop_token stop() const { return stop_; }
+  ProcessRunner& runner() { return runner_; }
+  ThreadPool& pool();                    // started when first needed; WHITTLE_THREADS sets its size
+  registry::HttpTransport& transport();  // likewise
+
+  // $WHITTLE_STORE, else whittle/store below $XDG_DATA_HOME, else ~/.local/share. Created when needed.
+  fs::path store_folder() const;
+  oci::Layout open_store();
+  // $WHITTLE_CACHE, else whittle below $XDG_CACHE_HOME, else ~/.cache. Everything in it can be made again.
+  fs::path cache_folder() const;
+  builder::Host host() const;
+  registry::ClientOptions client_options(bool allow_http) const;
+
+ private:
+  fs::path user_folder(const char* whittle_variable, const char* xdg_variable, const char* below_home) const;
+
+  std::map<std::string, std::string> environment_;
+  EventSink& events_;
+  std::ostream& out_;
+  std::stop_token stop_;
+  SystemProcessRunner runner_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<registry::HttpTransport> transport_;
+};
+
+}  // namespace whittle::cli
