@@ -1,0 +1,347 @@
+#include "plan/build_plan.hpp"
+
+#include <array>
+#include <set>
+#include <utility>
+
+#include "base/error.hpp"
+#include "base/files.hpp"
+#include "base/text.hpp"
+
+namespace whittle::plan {
+
+namespace {
+
+constexpr std::string_view kSchema = "whittle.plan/v1";
+
+constexpr std::array<std::pair<Report, std::string_view>, 5> kReports = {{
+    {Report::none, "none"},
+    {Report::go_list, "goList"},
+    {Report::cargo_messages, "cargoMessages"},
+    {Report::cmake_file_api, "cmakeFileApi"},
+    {Report::new_executables, "newExecutables"},
+}};
+constexpr std::array<std::pair<Output::Kind, std::string_view>, 2> kKinds = {{
+    {Output::Kind::program, "program"},
+    {Output::Kind::data, "data"},
+}};
+
+template <class Table, class Value>
+std::string name_in(const Table& table, Value value) {
+  for (const auto& [known, name] : table) {
+    if (known == value) return std::string(name);
+  }
+  return {};
+}
+
+// The members of one JSON object: every one must be taken, so that a misspelt or newer one is not lost.
+class Members {
+ public:
+  Members(const Json& object, std::string what, std::string place)
+      : object_(object), what_(std::move(what)), place_(std::move(place)) {
+    if (!object.is_object()) throw refused(place_, "must be an object");
+    for (const auto& [key, value] : object.items()) untaken_.insert(key);
+  }
+
+  template <class T>
+  T take(const char* key) {
+    if (!object_.contains(key)) throw refused(at(key), "is missing");
+    return take_or(key, T{});
+  }
+
+  template <class T>
+  T take_or(const char* key, T fallback) {
+    untaken_.erase(key);
+    const auto found = object_.find(key);
+    if (found == object_.end()) return fallback;
+    try {
+      return found->get<T>();
+    } catch (const Json::exception&) {
+      throw refused(at(key), "has the wrong type");
+    }
+  }
+
+  template <class Table>
+  auto take_name(const char* key, const Table& table) {
+    const std::string name = take_or(key, std::string(table[0].second));
+    for (const auto& [value, known] : table) {
+      if (known == name) return value;
+    }
+    throw refused(at(key), cat("cannot be ", backticked(name)));
+  }
+
+  template <class Read>
+  auto take_list(const char* key, Read&& read) {
+    std::vector<decltype(read(std::declval<Members&>()))> list;
+    const Json items = take_or(key, Json::array());
+    if (!items.is_array()) throw refused(at(key), "must be a list");
+    for (const Json& item : items) {
+      Members members(item, what_, cat(at(key), "[", list.size(), "]"));
+      list.push_back(read(members));
+      members.finish();
+    }
+    return list;
+  }
+
+  template <class Read>
+  void take_object(const char* key, Read&& read) {
+    const Json object = take<Json>(key);
+    Members members(object, what_, at(key));
+    read(members);
+    members.finish();
+  }
+
+  // A path below the work folder.
+  std::string take_relative(const char* key, bool may_be_empty) {
+    const std::string path = take_or(key, std::string());
+    check_relative(path, key, may_be_empty);
+    return path;
+  }
+  void check_relative(const std::string& path, const char* key, bool may_be_empty = false) const {
+    if (path.starts_with("${keep}/") && !has_dots(path)) return;
+    if (path.empty() ? may_be_empty : path == "." || confined("/", path.substr(0, path.find_last_not_of('/') + 1))) {
+      return;
+    }
+    throw refused(at(key), cat("must be a path inside the work folder, not ", backticked(path)));
+  }
+  void check_absolute(const std::string& path, const char* key) const {
+    if (path.starts_with('/') && path.find('\0') == std::string::npos && !has_dots(path)) return;
+    throw refused(at(key), cat("must be an absolute path without `..`, not ", backticked(path)));
+  }
+
+  void finish() const {
+    if (!untaken_.empty()) throw refused(at(*untaken_.begin()), "is not a member that this version knows");
+  }
+  Error refused(std::string_view place, std::string_view why) const {
+    return Error(Exit::usage, cat(backticked(place), " in ", what_, " ", why));
+  }
+  std::string at(std::string_view key) const { return place_.empty() ? std::string(key) : cat(place_, ".", key); }
+
+ private:
+  static bool has_dots(std::string_view path) {
+    for (const std::string& part : split(path, '/')) {
+      if (part == "..") return true;
+    }
+    return false;
+  }
+
+  const Json& object_;
+  std::string what_, place_;
+  std::set<std::string> untaken_;
+};
+
+using Words = std::vector<std::string>;
+using Map = std::map<std::string, std::string>;
+
+Json json_of(const Step& step) {
+  Json json = {{"name", step.name},       {"argv", step.argv},       {"env", step.env},
+               {"inputs", step.inputs},   {"outputs", step.outputs}, {"folder", step.folder},
+               {"network", step.network}, {"files", step.files},     {"report", name_in(kReports, step.report)}};
+  if (!step.report_folder.empty()) json["reportFolder"] = step.report_folder;
+  return json;
+}
+
+Step step_of(Members& members) {
+  Step step;
+  step.name = members.take<std::string>("name");
+  step.argv = members.take<Words>("argv");
+  if (step.argv.empty()) throw members.refused(members.at("argv"), "is empty");
+  step.env = members.take_or("env", Map{});
+  step.folder = members.take_or("folder", step.folder);
+  members.check_relative(step.folder, "folder");
+  step.inputs = members.take_or("inputs", step.inputs);
+  step.outputs = members.take_or("outputs", Words{});
+  for (const std::string& path : step.outputs) members.check_relative(path, "outputs");
+  step.files = members.take_or("files", Map{});
+  for (const auto& [path, content] : step.files) members.check_relative(path, "files");
+  step.network = members.take_or("network", false);
+  step.report = members.take_name("report", kReports);
+  step.report_folder = members.take_relative("reportFolder", true);
+  return step;
+}
+
+Json json_of(const Output& output) {
+  Json json = {{"built", output.built}, {"installed", output.installed}, {"kind", name_in(kKinds, output.kind)}};
+  if (!output.process.empty()) json["process"] = output.process;
+  if (!output.target.empty()) json["target"] = output.target;
+  return json;
+}
+
+Output output_of(Members& members) {
+  Output output;
+  output.built = members.take_relative("built", true);
+  output.installed = members.take<std::string>("installed");
+  members.check_absolute(output.installed, "installed");
+  output.kind = members.take_name("kind", kKinds);
+  output.process = members.take_or("process", std::string());
+  output.target = members.take_or("target", std::string());
+  return output;
+}
+
+Json json_of(const Toolchain& toolchain) {
+  return {{"name", toolchain.name},
+          {"cc", toolchain.cc},
+          {"cxx", toolchain.cxx},
+          {"compileFlags", toolchain.compile_flags},
+          {"linkFlags", toolchain.link_flags}};
+}
+
+Toolchain toolchain_of(Members& members) {
+  Toolchain toolchain;
+  toolchain.name = members.take<std::string>("name");
+  toolchain.cc = members.take<std::string>("cc");
+  toolchain.cxx = members.take_or("cxx", std::string());
+  toolchain.compile_flags = members.take_or("compileFlags", Words{});
+  toolchain.link_flags = members.take_or("linkFlags", Words{});
+  return toolchain;
+}
+
+Json json_of(const Tool& tool) {
+  Json json = {{"name", tool.name}, {"constraint", tool.constraint}};
+  if (!tool.source.empty()) json["source"] = tool.source;
+  return json;
+}
+
+Tool tool_of(Members& members) {
+  return {.name = members.take<std::string>("name"),
+          .constraint = members.take_or("constraint", std::string()),
+          .source = members.take_or("source", std::string())};
+}
+
+Json json_of(const FileMapping& file) {
+  return {{"source", file.source}, {"path", file.path}, {"mode", file.mode}};
+}
+
+FileMapping file_of(Members& members) {
+  FileMapping file{.source = members.take<std::string>("source"),
+                   .path = members.take<std::string>("path"),
+                   .mode = members.take_or("mode", std::string())};
+  members.check_relative(file.source, "source");
+  members.check_absolute(file.path, "path");
+  return file;
+}
+
+Json json_of(const ImageSettings& image) {
+  Json files = Json::array();
+  for (const FileMapping& file : image.files) files.push_back(json_of(file));
+  return {{"entrypoint", image.entrypoint},
+          {"processes", image.processes},
+          {"defaultProcess", image.default_process},
+          {"user", image.user},
+          {"workdir", image.workdir},
+          {"env", image.env},
+          {"ports", image.ports},
+          {"labels", image.labels},
+          {"stopSignal", image.stop_signal},
+          {"certificates", image.certificates},
+          {"timezones", image.timezones},
+          {"files", files},
+          {"ignore", image.ignore},
+          {"created", image.created}};
+}
+
+void read_image(Members& members, ImageSettings& image) {
+  image.entrypoint = members.take_or("entrypoint", Words{});
+  image.processes = members.take_or("processes", std::map<std::string, Words>{});
+  image.default_process = members.take_or("defaultProcess", std::string());
+  image.user = members.take_or("user", image.user);
+  image.workdir = members.take_or("workdir", image.workdir);
+  members.check_absolute(image.workdir, "workdir");
+  image.env = members.take_or("env", Map{});
+  image.ports = members.take_or("ports", Words{});
+  image.labels = members.take_or("labels", Map{});
+  image.stop_signal = members.take_or("stopSignal", std::string());
+  image.certificates = members.take_or("certificates", image.certificates);
+  image.timezones = members.take_or("timezones", image.timezones);
+  image.files = members.take_list("files", file_of);
+  image.ignore = members.take_or("ignore", Words{});
+  image.created = members.take_or("created", std::string());
+  if (!image.created.empty() && !parse_number(image.created)) {
+    throw members.refused(members.at("created"), "must be seconds since 1970");
+  }
+}
+
+void read_layers(Members& members, LayerSettings& layers) {
+  layers.level = members.take_or("level", layers.level);
+  if (layers.level < 1 || layers.level > 19) throw members.refused(members.at("level"), "must be 1 to 19");
+  layers.form = members.take_or("form", layers.form);
+}
+
+template <class List>
+Json list_of(const List& list) {
+  Json json = Json::array();
+  for (const auto& item : list) json.push_back(json_of(item));
+  return json;
+}
+
+void read_values(const Json& json, std::string_view what, std::map<std::string, Value>& values) {
+  if (!json.is_object()) throw Error(Exit::usage, cat("`values` in ", what, " must be an object"));
+  for (const auto& [name, value] : json.items()) {
+    Members members(value, std::string(what), cat("values.", name));
+    values[name] = {members.take<std::string>("value"), members.take<std::string>("source")};
+    members.finish();
+  }
+}
+
+}  // namespace
+
+Json BuildPlan::to_json() const {
+  Json listed = Json::object();
+  for (const auto& [key, value] : values) listed[key] = {{"value", value.value}, {"source", value.source}};
+  return {{"schema", kSchema},
+          {"name", name},
+          {"language", language},
+          {"detector", detector},
+          {"appRoot", app_root},
+          {"contextRoot", context_root},
+          {"platform", platform},
+          {"link", link},
+          {"toolchain", toolchain},
+          {"leavesSourceAlone", leaves_source_alone},
+          {"values", listed},
+          {"tools", list_of(tools)},
+          {"toolchains", list_of(toolchains)},
+          {"steps", list_of(steps)},
+          {"outputs", list_of(outputs)},
+          {"runtime", nullptr},
+          {"image", json_of(image)},
+          {"layers", {{"level", layers.level}, {"form", layers.form}}},
+          {"warnings", warnings}};
+}
+
+BuildPlan BuildPlan::from_json(const Json& json, std::string_view what) {
+  Members members(json, std::string(what), "");
+  const auto schema = members.take<std::string>("schema");
+  if (schema != kSchema) {
+    throw members.refused("schema", cat("is ", backticked(schema), ", and this version reads ", backticked(kSchema)));
+  }
+  BuildPlan plan;
+  plan.name = members.take<std::string>("name");
+  plan.language = members.take<std::string>("language");
+  plan.detector = members.take<std::string>("detector");
+  plan.app_root = members.take_or("appRoot", plan.app_root);
+  plan.context_root = members.take_or("contextRoot", plan.context_root);
+  plan.platform = members.take<std::string>("platform");
+  plan.link = members.take_or("link", plan.link);
+  plan.toolchain = members.take_or("toolchain", plan.toolchain);
+  plan.leaves_source_alone = members.take_or("leavesSourceAlone", false);
+  read_values(members.take_or("values", Json::object()), what, plan.values);
+  plan.tools = members.take_list("tools", tool_of);
+  plan.toolchains = members.take_list("toolchains", toolchain_of);
+  plan.steps = members.take_list("steps", step_of);
+  plan.outputs = members.take_list("outputs", output_of);
+  if (!members.take_or("runtime", Json()).is_null()) {
+    throw members.refused("runtime", "must be null: this version builds no interpreted languages");
+  }
+  members.take_object("image", [&](Members& image) { read_image(image, plan.image); });
+  members.take_object("layers", [&](Members& layers) { read_layers(layers, plan.layers); });
+  plan.warnings = members.take_or("warnings", Words{});
+  members.finish();
+  return plan;
+}
+
+std::string BuildPlan::canonical() const {
+  return canonical_json(to_json());
+}
+
+}  // namespace whittle::plan

@@ -158,4 +158,9 @@ BuildPlan settle(BuildPlan plan, const std::vector<ReportedProgram>& reported);
 std::optional<std::string> default_process(const std::vector<std::string>& processes, std::string_view configured,
                                            std::string_view application);
 
+// Gives every program output its process and chooses the entrypoint: `image.default_process` when set,
+// else default_process(). Leaves both open while an output is "*". Throws Error(usage) when the configured one does
+// not exist and Error(ambiguous) when there is no default.
+void name_processes(BuildPlan& plan);
+
 }  // namespace whittle::plan
