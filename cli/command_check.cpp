@@ -56,8 +56,8 @@ bool is_file(const std::string& text) {
 Error summary(const std::vector<Checked>& checked, const std::string& image) {
   std::size_t failed = 0;
   for (const Checked& one : checked) failed += one.verdict.runs_on_scratch ? 0 : 1;
-  return Error(Exit::not_static, cat(failed, " of ", checked.size(), " programs in ", backticked(image),
-                                     " cannot run on scratch"));
+  return Error(Exit::not_static,
+               cat(failed, " of ", checked.size(), " programs in ", backticked(image), " cannot run on scratch"));
 }
 
 }  // namespace

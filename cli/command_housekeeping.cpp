@@ -96,8 +96,8 @@ int cache_gc(Session& session) {
     }
   }
   const std::uint64_t after = usage_of(cache).bytes;
-  session.events().info(cat("freed ", human_size(before - std::min(before, after)), " in ",
-                            backticked(cache.native()), "; images in the store are untouched"));
+  session.events().info(cat("freed ", human_size(before - std::min(before, after)), " in ", backticked(cache.native()),
+                            "; images in the store are untouched"));
   return 0;
 }
 

@@ -49,8 +49,8 @@ int pull(const ImageOptions& options, Session& session) {
   oci::Layout store = session.open_store();
   const oci::Descriptor root = with_context(cat("cannot pull ", backticked(from.str())), [&] {
     return registry::pull(from, {.platform = oci::Platform::host(), .all_platforms = options.all_platforms},
-                          store.blobs(), session.transport(), session.client_options(options.allow_http), session.pool(),
-                          session.events(), session.stop());
+                          store.blobs(), session.transport(), session.client_options(options.allow_http),
+                          session.pool(), session.events(), session.stop());
   });
   if (from.tag.empty() && from.digest) from.tag = cat("sha256-", from.digest->hex());
   store.tag(store_name(from), root);

@@ -35,7 +35,8 @@ std::vector<std::string> command_of(const oci::Config& config, const RunOptions&
     if (label == config.labels.end()) {
       Error error(Exit::usage, cat("the image has no process ", backticked(options.process)));
       for (const auto& [name, value] : config.labels) {
-        if (name.starts_with(kProcessLabel)) error.detail(cat("it has: ", printable(name.substr(kProcessLabel.size()))));
+        if (name.starts_with(kProcessLabel))
+          error.detail(cat("it has: ", printable(name.substr(kProcessLabel.size()))));
       }
       throw error;
     }
@@ -43,7 +44,8 @@ std::vector<std::string> command_of(const oci::Config& config, const RunOptions&
   }
   const std::vector<std::string>& arguments = options.arguments.empty() ? config.command : options.arguments;
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  if (argv.empty()) throw Error(Exit::usage, cat("the image ", backticked(options.image), " names no program to start"));
+  if (argv.empty())
+    throw Error(Exit::usage, cat("the image ", backticked(options.image), " names no program to start"));
   return argv;
 }
 
@@ -51,7 +53,8 @@ std::uint64_t memory_limit(const std::string& text) {
   if (text.empty()) return 0;
   const std::optional<std::uint64_t> bytes = parse_size(text);
   if (!bytes || *bytes < 1'000'000) {
-    throw Error(Exit::usage, cat(backticked(text), " is not a memory limit of at least 1 MB")).hint("write `--memory 10MB`");
+    throw Error(Exit::usage, cat(backticked(text), " is not a memory limit of at least 1 MB"))
+        .hint("write `--memory 10MB`");
   }
   return *bytes;
 }

@@ -69,7 +69,8 @@ void print_image(const Inspected& inspected, std::ostream& out) {
       << "\ncreated     " << printable(config.created) << "\nentrypoint  " << shell_line(config.entrypoint)
       << "\nuser        " << printable(config.user) << "\n";
   for (const std::string& variable : config.env) out << "env         " << printable(variable) << "\n";
-  for (const auto& [name, value] : config.labels) out << "label       " << printable(name) << "=" << printable(value) << "\n";
+  for (const auto& [name, value] : config.labels)
+    out << "label       " << printable(name) << "=" << printable(value) << "\n";
   out << "layers\n";
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < inspected.image.layers.size(); ++i) {
@@ -129,7 +130,8 @@ int report_problems(const std::vector<oci::Problem>& problems, std::size_t image
                     Session& session) {
   if (json) {
     Json list = Json::array();
-    for (const oci::Problem& problem : problems) list.push_back({{"object", problem.object}, {"problem", problem.text}});
+    for (const oci::Problem& problem : problems)
+      list.push_back({{"object", problem.object}, {"problem", problem.text}});
     session.out() << pretty_json({{"schema", "whittle.validate/v1"}, {"images", images}, {"problems", list}});
   }
   if (problems.empty()) {
@@ -179,8 +181,8 @@ int validate(const ImageOptions& options, Session& session) {
   };
   if (!options.image.empty()) {
     const ResolvedImage found = resolve_image(options.image, session, options.allow_http);
-    return report_problems(problems_of(found.blobs, found.root), 1, options.json, cat("the image ", backticked(options.image)),
-                           session);
+    return report_problems(problems_of(found.blobs, found.root), 1, options.json,
+                           cat("the image ", backticked(options.image)), session);
   }
   const oci::Layout store = session.open_store();
   std::vector<oci::Problem> problems;

@@ -27,7 +27,7 @@ struct RunOptions {
   bool allow_http = false;
 };
 struct ImageOptions {
-  std::string image;  // may be empty for `validate`: the whole store
+  std::string image;        // may be empty for `validate`: the whole store
   std::string destination;  // of `push`
   bool json = false, files = false, allow_http = false, all_platforms = false;
 };

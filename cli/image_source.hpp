@@ -33,8 +33,8 @@ ImageName parse_image_name(std::string_view text);
 // lives as long as this does.
 struct ResolvedImage {
   oci::BlobStore blobs;
-  oci::Descriptor root;       // manifest or index
-  std::string name;           // for people: `edge/sensor:latest`
+  oci::Descriptor root;  // manifest or index
+  std::string name;      // for people: `edge/sensor:latest`
   std::optional<TemporaryFolder> temporary;
 };
 

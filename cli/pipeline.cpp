@@ -108,19 +108,18 @@ void refuse_impossible_delivery(const BuildOptions& options, const oci::Referenc
 void deliver_to(registry::ImageSink& sink, const oci::Descriptor& root, const oci::BlobStore& blobs, Session& session) {
   const registry::Delivery delivery =
       registry::deliver(root, blobs, sink, session.pool(), session.events(), session.stop());
-  session.events().info(delivery.unchanged ? cat(sink.where(), ": already there")
-                                           : cat(sink.where(), ": ", delivery.sent_blobs, " blobs sent (",
-                                                 human_size(delivery.sent_bytes), "), ", delivery.reused_blobs,
-                                                 " were there"));
+  session.events().info(delivery.unchanged
+                            ? cat(sink.where(), ": already there")
+                            : cat(sink.where(), ": ", delivery.sent_blobs, " blobs sent (",
+                                  human_size(delivery.sent_bytes), "), ", delivery.reused_blobs, " were there"));
 }
 
 void deliver(const BuildResult& result, const BuildOptions& options, const oci::BlobStore& blobs, Session& session) {
   for (const std::string& output : options.outputs) {
     session.events().emit(StageStarted{"export", printable(output)});
     const std::string name = store_name(result.name);
-    const auto sink = output.starts_with("oci:")
-                          ? registry::layout_sink(output.substr(4), name, session.events())
-                          : registry::archive_sink(output.substr(8), name);
+    const auto sink = output.starts_with("oci:") ? registry::layout_sink(output.substr(4), name, session.events())
+                                                 : registry::archive_sink(output.substr(8), name);
     deliver_to(*sink, result.root, blobs, session);
   }
   if (options.push) push_image(result.root, blobs, result.name, options.allow_http, session);
@@ -156,8 +155,7 @@ Assembled make_image(const plan::BuildPlan& plan, const fs::path& source, const 
   // Writes the blobs. Beyond this point everything is on disk and digests are final.
   events.emit(StageStarted{"layers", cat(root.size(), " entries in ", slices.size(), " layers")});
   layers::LayerCache cache(session.cache_folder() / "layers");
-  const oci::Image image =
-      layers::assemble(built.plan, slices, blobs, cache, session.pool(), events, session.stop());
+  const oci::Image image = layers::assemble(built.plan, slices, blobs, cache, session.pool(), events, session.stop());
   return {image.manifest, built.warnings};
 }
 
@@ -241,8 +239,7 @@ void push_image(const oci::Descriptor& root, const oci::BlobStore& blobs, const 
   session.events().emit(StageStarted{"push", name.str()});
   const registry::ClientOptions options = session.client_options(allow_http);
   const auto sink = registry::registry_sink(name, session.transport(), options, session.events(), session.stop());
-  with_context(cat("cannot push ", backticked(name.str())),
-               [&] { deliver_to(*sink, root, blobs, session); });
+  with_context(cat("cannot push ", backticked(name.str())), [&] { deliver_to(*sink, root, blobs, session); });
 }
 
 }  // namespace whittle::cli

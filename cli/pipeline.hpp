@@ -30,10 +30,10 @@ struct OpenedTree {
 
 struct BuildOptions {
   std::string folder = ".";
-  std::string tag;                       // -t NAME[:TAG]
-  std::vector<std::string> outputs;      // -o KIND:PATH
+  std::string tag;                   // -t NAME[:TAG]
+  std::vector<std::string> outputs;  // -o KIND:PATH
   std::vector<std::string> targets;
-  std::string platform;                  // --platform, empty: this host's
+  std::string platform;  // --platform, empty: this host's
   std::string plan_file;
   std::string compression, detector, toolchain, link;
   bool push = false, offline = false, allow_http = false;

@@ -29,8 +29,7 @@ class LineRenderer : public Renderer {
   void emit(const Event& event) noexcept override {
     const std::lock_guard lock(mutex_);
     std::visit(Overloaded{[&](const StageStarted& stage) { start(stage); },
-                          [&](const Progress& progress) { advance(progress); },
-                          [&](const Note& note) { tell(note); },
+                          [&](const Progress& progress) { advance(progress); }, [&](const Note& note) { tell(note); },
                           [&](const StepOutput& output) {
                             if (options_.verbose) print(cat("  ", printable(output.line), "\n"));
                           }},
@@ -134,22 +133,24 @@ class JsonRenderer : public Renderer {
 
   void emit(const Event& event) noexcept override {
     std::visit(
-        Overloaded{[&](const StageStarted& stage) {
-                     print({{"event", "stage"}, {"stage", stage.stage}, {"about", stage.about}}, false);
-                   },
-                   [&](const Progress& progress) {
-                     print({{"event", "progress"}, {"item", progress.item}, {"done", progress.done}, {"total", progress.total}},
-                           false);
-                   },
-                   [&](const Note& note) {
-                     constexpr std::array<const char*, 3> kLevels = {"verbose", "info", "warning"};
-                     if (note.level == Note::Level::verbose && !options_.verbose) return;
-                     print({{"event", "note"}, {"level", kLevels[static_cast<std::size_t>(note.level)]}, {"text", note.text}},
-                           note.level == Note::Level::warning);
-                   },
-                   [&](const StepOutput& output) {
-                     if (options_.verbose) print({{"event", "output"}, {"step", output.step}, {"line", output.line}}, false);
-                   }},
+        Overloaded{
+            [&](const StageStarted& stage) {
+              print({{"event", "stage"}, {"stage", stage.stage}, {"about", stage.about}}, false);
+            },
+            [&](const Progress& progress) {
+              print(
+                  {{"event", "progress"}, {"item", progress.item}, {"done", progress.done}, {"total", progress.total}},
+                  false);
+            },
+            [&](const Note& note) {
+              constexpr std::array<const char*, 3> kLevels = {"verbose", "info", "warning"};
+              if (note.level == Note::Level::verbose && !options_.verbose) return;
+              print({{"event", "note"}, {"level", kLevels[static_cast<std::size_t>(note.level)]}, {"text", note.text}},
+                    note.level == Note::Level::warning);
+            },
+            [&](const StepOutput& output) {
+              if (options_.verbose) print({{"event", "output"}, {"step", output.step}, {"line", output.line}}, false);
+            }},
         event);
   }
 

@@ -20,7 +20,8 @@ std::string labelled(std::string_view label, std::string_view text, std::string_
 }  // namespace
 
 std::string render(const Error& error, bool color) {
-  const std::string_view red = color ? "\x1b[1;31m" : "", cyan = color ? "\x1b[36m" : "", reset = color ? "\x1b[0m" : "";
+  const std::string_view red = color ? "\x1b[1;31m" : "", cyan = color ? "\x1b[36m" : "",
+                         reset = color ? "\x1b[0m" : "";
   std::string out = labelled(cat(red, "error:", reset, " "), error.message(), "");
   if (!error.where().empty()) out += labelled("--> ", error.where(), "  ");
   for (const std::string& detail : error.details()) out += labelled("", detail, "  ");
@@ -32,8 +33,9 @@ std::string render(const Error& error, bool color) {
 }
 
 Json to_json(const Error& error) {
-  return {{"error", error.message()},    {"exit", static_cast<int>(error.exit())}, {"where", error.where()},
-          {"details", error.details()},  {"causes", error.causes()},               {"hints", error.hints()},
+  return {{"error", error.message()}, {"exit", static_cast<int>(error.exit())},
+          {"where", error.where()},   {"details", error.details()},
+          {"causes", error.causes()}, {"hints", error.hints()},
           {"notes", error.notes()}};
 }
 

@@ -53,19 +53,20 @@ Json bundle_config(const RuntimeProcess& process) {
   }
   linux_settings["namespaces"] = namespaces;
   if (process.memory_limit > 0) linux_settings["resources"] = {{"memory", {{"limit", process.memory_limit}}}};
-  return {{"ociVersion", "1.0.2"},
-          {"process",
-           {{"terminal", false},
-            {"user", {{"uid", process.uid}, {"gid", process.gid}}},
-            {"args", process.argv},
-            {"env", process.env},
-            {"cwd", process.folder},
-            {"noNewPrivileges", true},
-            {"capabilities", {{"bounding", Json::array()}, {"effective", Json::array()}, {"permitted", Json::array()}}}}},
-          {"root", {{"path", "rootfs"}, {"readonly", true}}},
-          {"hostname", "whittle"},
-          {"mounts", mounts()},
-          {"linux", linux_settings}};
+  return {
+      {"ociVersion", "1.0.2"},
+      {"process",
+       {{"terminal", false},
+        {"user", {{"uid", process.uid}, {"gid", process.gid}}},
+        {"args", process.argv},
+        {"env", process.env},
+        {"cwd", process.folder},
+        {"noNewPrivileges", true},
+        {"capabilities", {{"bounding", Json::array()}, {"effective", Json::array()}, {"permitted", Json::array()}}}}},
+      {"root", {{"path", "rootfs"}, {"readonly", true}}},
+      {"hostname", "whittle"},
+      {"mounts", mounts()},
+      {"linux", linux_settings}};
 }
 
 Command oci_command(const fs::path& program, const fs::path& root, const RuntimeProcess& process, Session& session) {
@@ -84,16 +85,35 @@ Command bubblewrap_command(const fs::path& program, const fs::path& root, const 
     throw Error(Exit::input_unavailable, "a memory limit needs an OCI runtime, and only bubblewrap is here")
         .hint("install one with `apt-get install runc`");
   }
-  std::vector<std::string> argv = {program.native(), "--bind",    root.native(),   "/",     "--proc",    "/proc",
-                                   "--dev",          "/dev",      "--tmpfs",       "/tmp",  "--unshare-user", "--unshare-pid",
-                                   "--unshare-ipc",  "--unshare-uts", "--clearenv", "--uid", std::to_string(process.uid),
-                                   "--gid",          std::to_string(process.gid), "--chdir", process.folder,
-                                   "--die-with-parent", "--new-session"};
+  std::vector<std::string> argv = {program.native(),
+                                   "--bind",
+                                   root.native(),
+                                   "/",
+                                   "--proc",
+                                   "/proc",
+                                   "--dev",
+                                   "/dev",
+                                   "--tmpfs",
+                                   "/tmp",
+                                   "--unshare-user",
+                                   "--unshare-pid",
+                                   "--unshare-ipc",
+                                   "--unshare-uts",
+                                   "--clearenv",
+                                   "--uid",
+                                   std::to_string(process.uid),
+                                   "--gid",
+                                   std::to_string(process.gid),
+                                   "--chdir",
+                                   process.folder,
+                                   "--die-with-parent",
+                                   "--new-session"};
   for (const char* file : {"/etc/resolv.conf", "/etc/hosts"}) argv.insert(argv.end(), {"--ro-bind-try", file, file});
   argv.insert(argv.end(), {"--remount-ro", "/"});
   for (const std::string& variable : process.env) {
     const std::size_t equals = variable.find('=');
-    argv.insert(argv.end(), {"--setenv", variable.substr(0, equals), variable.substr(std::min(equals + 1, variable.size()))});
+    argv.insert(argv.end(),
+                {"--setenv", variable.substr(0, equals), variable.substr(std::min(equals + 1, variable.size()))});
   }
   argv.push_back("--");
   argv.insert(argv.end(), process.argv.begin(), process.argv.end());
@@ -114,8 +134,9 @@ int run_process(const fs::path& root, const RuntimeProcess& process, Session& se
                                            : bubblewrap_command(*program, root, process, session);
     return session.runner().run(command, {}, session.stop()).status;
   }
-  throw Error(Exit::input_unavailable, wanted.empty() ? "there is no container runtime on this machine"
-                                                      : cat("there is no runtime ", backticked(wanted), " on this machine"))
+  throw Error(Exit::input_unavailable, wanted.empty()
+                                           ? "there is no container runtime on this machine"
+                                           : cat("there is no runtime ", backticked(wanted), " on this machine"))
       .detail("looked for: runc, crun, youki, bwrap")
       .hint("install one with `apt-get install runc` or `apt-get install bubblewrap`");
 }

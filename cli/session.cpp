@@ -50,11 +50,17 @@ fs::path Session::store_folder() const {
   return variable("WHITTLE_STORE").empty() ? folder / "store" : folder;
 }
 
-oci::Layout Session::open_store() { return oci::Layout(store_folder(), oci::Layout::Open::create, events_); }
+oci::Layout Session::open_store() {
+  return oci::Layout(store_folder(), oci::Layout::Open::create, events_);
+}
 
-fs::path Session::cache_folder() const { return user_folder("WHITTLE_CACHE", "XDG_CACHE_HOME", ".cache"); }
+fs::path Session::cache_folder() const {
+  return user_folder("WHITTLE_CACHE", "XDG_CACHE_HOME", ".cache");
+}
 
-builder::Host Session::host() const { return {.environment = environment_, .cache = cache_folder()}; }
+builder::Host Session::host() const {
+  return {.environment = environment_, .cache = cache_folder()};
+}
 
 registry::ClientOptions Session::client_options(bool allow_http) const {
   return {.environment = environment_, .allow_http = allow_http};

@@ -12,10 +12,10 @@
 namespace whittle::cli {
 
 struct Commit {
-  std::string revision;             // of HEAD, hexadecimal
-  std::int64_t committed = 0;       // seconds since 1970
-  std::string source;               // URL of `origin` without user information; may be empty
-  std::string version;              // a tag that points at HEAD; may be empty
+  std::string revision;        // of HEAD, hexadecimal
+  std::int64_t committed = 0;  // seconds since 1970
+  std::string source;          // URL of `origin` without user information; may be empty
+  std::string version;         // a tag that points at HEAD; may be empty
 };
 
 // The commit of the repository that holds `folder`; nothing outside a repository or before its first commit.

@@ -1,0 +1,315 @@
+#include "cli/options.hpp"
+
+#include <algorithm>
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "cli/version.hpp"
+
+namespace whittle::cli {
+
+namespace {
+
+// Every parsed value lives here until the command has run; CLI11 keeps references to it.
+struct Parsed {
+  GlobalOptions global;
+  DetectOptions detect;
+  PlanOptions plan;
+  BuildOptions build;
+  RunOptions run;
+  ImageOptions image;
+  bool json = false;
+  std::function<int(Session&)> command;
+};
+
+class Tree {
+ public:
+  Tree()
+      : app_("Turns a source tree into the smallest image that runs.", "whittle"), parsed_(std::make_shared<Parsed>()) {
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", std::string("whittle ") + kVersion);
+    app_.set_help_flag("-h,--help", "this help");
+    app_.footer(
+        "Examples:\n"
+        "  whittle build .                         build what is here, name it after the folder\n"
+        "  whittle build . -t host/team/app:1 --push\n"
+        "  whittle run app\n\n"
+        "`whittle COMMAND --help` says more. Exit codes: docs/exit-codes.md");
+    app_.add_flag("-q,--quiet", parsed_->global.quiet, "warnings and errors only");
+    app_.add_flag("-v,--verbose", parsed_->global.verbose, "also the output of build steps");
+    app_.add_option("--log-format", parsed_->global.log_format, "how progress is shown on standard error")
+        ->check(CLI::IsMember({"auto", "terminal", "plain", "json"}))
+        ->type_name("FORMAT");
+    app_.add_flag_callback(
+            "--help-markdown", [] {}, "")
+        ->group("");
+    app_.fallthrough();
+    add_build();
+    add_detect();
+    add_plan();
+    add_run();
+    add_check();
+    add_images();
+    add_inspect();
+    add_validate();
+    add_push();
+    add_pull();
+    add_doctor();
+    add_cache();
+  }
+
+  CLI::App& app() { return app_; }
+  std::shared_ptr<Parsed> parsed() { return parsed_; }
+
+ private:
+  CLI::App& command(const char* name, const char* does, const char* examples, std::function<int(Session&)> run) {
+    CLI::App& added = *app_.add_subcommand(name, does);
+    added.set_help_flag("-h,--help", "this help");
+    added.footer(std::string("Examples:\n") + examples);
+    added.callback([parsed = parsed_.get(), run = std::move(run)] { parsed->command = run; });
+    return added;
+  }
+
+  void add_json(CLI::App& app) { app.add_flag("--json", parsed_->json, "one JSON document on standard output"); }
+  void add_folder(CLI::App& app, std::string& folder) {
+    app.add_option("DIR", folder, "the source tree (default: the present folder)")->type_name("");
+  }
+  void add_image(CLI::App& app, bool is_required = true) {
+    app.add_option("IMAGE", parsed_->image.image,
+                   "a name in the store, a registry reference, `oci:DIR[:TAG]` or `archive:FILE`")
+        ->required(is_required)
+        ->type_name("");
+  }
+  void add_http(CLI::App& app, bool& allow) {
+    app.add_flag("--plain-http", allow, "allow http without TLS to hosts other than this one");
+  }
+  void add_selection(CLI::App& app, BuildOptions& options) {
+    app.add_option("--target", options.targets, "build only this program; may be repeated")->type_name("NAME");
+    app.add_option("--detector", options.detector, "use this detector whatever else matches")->type_name("NAME");
+    app.add_option("--toolchain", options.toolchain, "C and C++ toolchain: auto, musl, zig or host")->type_name("NAME");
+    app.add_option("--platform", options.platform, "what to build for (default: this machine)")->type_name("OS/ARCH");
+    app.add_option("--compression", options.compression, "of layers (default: zstd:3)")->type_name("zstd:LEVEL");
+    app.add_option("-t,--tag", options.tag, "name of the image (default: after the tree)")->type_name("NAME[:TAG]");
+  }
+
+  void add_build() {
+    BuildOptions& options = parsed_->build;
+    CLI::App& app = command("build", "builds the tree into an image in the store; prints the pinned reference",
+                            "  whittle build .\n  whittle build services/web -t registry.example/web:2 --push\n"
+                            "  whittle build . -o archive:web.tar --quiet",
+                            [p = parsed_](Session& session) { return build(p->build, p->json, session); });
+    add_folder(app, options.folder);
+    add_selection(app, options);
+    app.add_option("-o,--output", options.outputs, "also write it to `oci:DIR` or `archive:FILE`; may be repeated")
+        ->type_name("KIND:PATH");
+    app.add_flag("--push", options.push, "also push it to the registry that its name begins with");
+    app.add_option("--plan", options.plan_file, "build this plan (`whittle plan --json`) instead of deciding anew")
+        ->type_name("FILE");
+    app.add_flag("--offline", options.offline, "fail rather than use the network; says what is missing");
+    add_http(app, options.allow_http);
+    add_json(app);
+  }
+
+  void add_detect() {
+    CLI::App& app =
+        command("detect", "says what each detector saw, the verdict, and why the others lost",
+                "  whittle detect .\n  whittle detect --json services/web", [p = parsed_](Session& session) {
+                  p->detect.json = p->json;
+                  return detect(p->detect, session);
+                });
+    add_folder(app, parsed_->detect.folder);
+    add_json(app);
+  }
+
+  void add_plan() {
+    CLI::App& app = command("plan", "prints the whole plan with the source of every value; runs and fetches nothing",
+                            "  whittle plan .\n  whittle plan --json . > plan.json && whittle build --plan plan.json .",
+                            [p = parsed_](Session& session) {
+                              p->plan.json = p->json;
+                              return plan(p->plan, session);
+                            });
+    add_folder(app, parsed_->plan.build.folder);
+    add_selection(app, parsed_->plan.build);
+    add_json(app);
+  }
+
+  void add_run() {
+    RunOptions& options = parsed_->run;
+    CLI::App& app = command("run", "starts an image with an OCI runtime of this machine, or bubblewrap",
+                            "  whittle run app\n  whittle run --memory 10MB sensor -- --samples 3",
+                            [p = parsed_](Session& session) { return run(p->run, session); });
+    app.add_option("IMAGE", options.image, "the image, as for other commands")->required()->type_name("");
+    app.add_option("ARGS", options.arguments, "arguments for the program, after `--`")->type_name("");
+    app.add_option("--process", options.process, "the process to start (default: the image's entry point)")
+        ->type_name("NAME");
+    app.add_option("--memory", options.memory, "memory limit; needs an OCI runtime")->type_name("SIZE");
+    app.add_option("-e,--env", options.env, "set a variable; may be repeated")->type_name("NAME=VALUE")->take_all();
+    add_http(app, options.allow_http);
+  }
+
+  void add_check() {
+    CLI::App& app = command("check", "proves that a program or image can run on scratch; lists every reason why not",
+                            "  whittle check ./build/server\n  whittle check app",
+                            [p = parsed_](Session& session) { return check(with_json(*p), session); });
+    add_image(app);
+    add_http(app, parsed_->image.allow_http);
+    add_json(app);
+  }
+
+  void add_images() {
+    CLI::App& app = command("images", "lists the images in the store", "  whittle images",
+                            [p = parsed_](Session& session) { return images(p->json, session); });
+    add_json(app);
+  }
+
+  void add_inspect() {
+    CLI::App& app = command("inspect", "shows an image's configuration, layers and, on request, files",
+                            "  whittle inspect app\n  whittle inspect --files oci:out",
+                            [p = parsed_](Session& session) { return inspect(with_json(*p), session); });
+    add_image(app);
+    app.add_flag("--files", parsed_->image.files, "list every file with its layer");
+    add_http(app, parsed_->image.allow_http);
+    add_json(app);
+  }
+
+  void add_validate() {
+    CLI::App& app = command("validate", "recomputes every digest of an image, or of the whole store",
+                            "  whittle validate\n  whittle validate archive:web.tar",
+                            [p = parsed_](Session& session) { return validate(with_json(*p), session); });
+    add_image(app, false);
+    add_http(app, parsed_->image.allow_http);
+    add_json(app);
+  }
+
+  void add_push() {
+    CLI::App& app =
+        command("push", "sends an image to a registry; prints the pinned reference",
+                "  whittle push registry.example/team/app:1\n  whittle push app registry.example/team/app:1",
+                [p = parsed_](Session& session) { return push(with_json(*p), session); });
+    add_image(app);
+    app.add_option("REFERENCE", parsed_->image.destination, "where to (default: the image's own name)")->type_name("");
+    add_http(app, parsed_->image.allow_http);
+    add_json(app);
+  }
+
+  void add_pull() {
+    CLI::App& app = command("pull", "brings an image from a registry into the store; prints the pinned reference",
+                            "  whittle pull registry.example/team/app:1",
+                            [p = parsed_](Session& session) { return pull(with_json(*p), session); });
+    add_image(app);
+    app.add_flag("--all-platforms", parsed_->image.all_platforms,
+                 "every platform of an index, not only this machine's");
+    add_http(app, parsed_->image.allow_http);
+    add_json(app);
+  }
+
+  void add_doctor() {
+    CLI::App& app = command("doctor", "says which toolchains and runtimes are here, and how to install what is missing",
+                            "  whittle doctor", [p = parsed_](Session& session) { return doctor(p->json, session); });
+    add_json(app);
+  }
+
+  void add_cache() {
+    CLI::App& app = *app_.add_subcommand("cache", "shows or empties what can be made again");
+    app.set_help_flag("-h,--help", "this help");
+    app.footer("Examples:\n  whittle cache\n  whittle cache gc");
+    app.require_subcommand(0, 1);
+    app.callback([p = parsed_.get()] {
+      if (!p->command) p->command = [p](Session& session) { return cache_info(p->json, session); };
+    });
+    add_json(app);
+    app.add_subcommand("info", "how much is kept")->callback([p = parsed_.get()] {
+      p->command = [p](Session& session) { return cache_info(p->json, session); };
+    });
+    app.add_subcommand("gc", "removes everything that no running build uses")->callback([p = parsed_.get()] {
+      p->command = [](Session& session) { return cache_gc(session); };
+    });
+  }
+
+  static ImageOptions with_json(const Parsed& parsed) {
+    ImageOptions options = parsed.image;
+    options.json = parsed.json;
+    return options;
+  }
+
+  CLI::App app_;
+  std::shared_ptr<Parsed> parsed_;
+};
+
+void append_markdown(const CLI::App& app, const std::string& name, std::string& out) {
+  out += cat("## `", name, "`\n\n", app.get_description(), "\n\n```text\n");
+  std::string help = app.help(name);
+  while (help.ends_with('\n')) help.pop_back();
+  out += cat(help, "\n```\n\n");
+  for (const CLI::App* below : app.get_subcommands([](const CLI::App*) { return true; })) {
+    append_markdown(*below, cat(name, " ", below->get_name()), out);
+  }
+}
+
+// The innermost command that the words name, for its help.
+const CLI::App& named_command(const CLI::App& app, int argc, const char* const* argv, std::string& name) {
+  const CLI::App* at = &app;
+  for (int i = 1; i < argc; ++i) {
+    const auto below = at->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == argv[i]; });
+    if (below.empty()) continue;
+    at = below.front();
+    name += cat(" ", at->get_name());
+  }
+  return *at;
+}
+
+Error usage_error(const CLI::App& app, const CLI::ParseError& problem, int argc, const char* const* argv) {
+  std::string name = "whittle";
+  const CLI::App& at = named_command(app, argc, argv, name);
+  std::string what = problem.what();
+  while (what.ends_with('\n') || what.ends_with('.')) what.pop_back();
+  if (!what.empty() && what[0] >= 'A' && what[0] <= 'Z') what[0] = static_cast<char>(what[0] - 'A' + 'a');
+  Error error(Exit::usage, printable(what));
+  std::vector<std::string> known;
+  for (const CLI::App* below : at.get_subcommands([](const CLI::App*) { return true; }))
+    known.push_back(below->get_name());
+  for (const CLI::Option* option : at.get_options()) {
+    for (const std::string& word : option->get_lnames()) known.push_back(cat("--", word));
+  }
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (std::find(known.begin(), known.end(), word) != known.end() || what.find(word) == std::string::npos) continue;
+    if (const auto near = nearest(word, known)) error.hint(cat("did you mean `", *near, "`?"));
+  }
+  error.hint(cat("`", name, " --help` lists what there is"));
+  return error;
+}
+
+}  // namespace
+
+Invocation parse_command_line(int argc, const char* const* argv) {
+  Tree tree;
+  Invocation invocation;
+  if (argc == 2 && std::string_view(argv[1]) == "--help-markdown") {
+    append_markdown(tree.app(), "whittle", invocation.text);
+    return invocation;
+  }
+  try {
+    tree.app().parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::string name = "whittle";
+    const CLI::App& at = named_command(tree.app(), argc, argv, name);
+    invocation.text = at.help(name);
+    return invocation;
+  } catch (const CLI::CallForVersion& version) {
+    invocation.text = cat(version.what(), "\n");
+    return invocation;
+  } catch (const CLI::ParseError& problem) {
+    throw usage_error(tree.app(), problem, argc, argv);
+  }
+  invocation.global = tree.parsed()->global;
+  // The command holds the parsed values; the tree may go.
+  invocation.command = [parsed = tree.parsed(), command = tree.parsed()->command](Session& session) {
+    return command(session);
+  };
+  return invocation;
+}
+
+}  // namespace whittle::cli
