@@ -62,79 +62,149 @@ int exit_status(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-// Sends TERM, then KILL, to the group; called again and again by the wait loop.
-class Canceller {
+// Orphans of a program become our children, so that the end of each can be waited for.
+void become_subreaper() {
+  [[maybe_unused]] static const int done = ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+// The process group of one started program. The leader is reaped last: while it is a zombie, its
+// process id, and with it the group's, cannot be given to somebody else, so signals hit nobody but us.
+class Group {
  public:
-  explicit Canceller(pid_t group) : group_(group) {}
-  void step() {
+  explicit Group(pid_t leader) : leader_(leader) {}
+  ~Group() {
+    if (!reaped_) end();
+  }
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+
+  bool leader_has_ended() const {
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(leader_), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+      if (errno != EINTR) throw system_error(Exit::bug, "cannot wait for a process");
+    }
+    return info.si_pid == leader_;
+  }
+
+  void signal(int number) const { ::kill(-leader_, number); }
+
+  // TERM at the first call, KILL two seconds later; called again and again by the wait loops.
+  void cancel() {
     const Clock::time_point now = Clock::now();
-    if (!termination_) {
-      termination_ = now;
-      ::kill(-group_, SIGTERM);
-    } else if (now - *termination_ > std::chrono::seconds(2)) {
-      ::kill(-group_, SIGKILL);
+    if (!cancelled_) {
+      cancelled_ = true;
+      terminated_ = now;
+      signal(SIGTERM);
+    } else if (now - terminated_ > std::chrono::seconds(2)) {
+      signal(SIGKILL);
     }
   }
-  bool started() const { return termination_.has_value(); }
+  bool was_cancelled() const { return cancelled_; }
+
+  // Kills what is left and reaps all of it, orphans too (see become_subreaper); returns the leader's status.
+  int end() {
+    signal(SIGKILL);
+    int leader_status = 0;
+    for (;;) {
+      int status = 0;
+      const pid_t ended = ::waitpid(-leader_, &status, 0);
+      if (ended == leader_) leader_status = status;
+      if (ended < 0 && errno != EINTR) break;
+    }
+    reaped_ = true;
+    return exit_status(leader_status);
+  }
+
+  static void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }
 
  private:
-  pid_t group_;
-  std::optional<Clock::time_point> termination_;
+  pid_t leader_;
+  bool reaped_ = false, cancelled_ = false;
+  Clock::time_point terminated_{};
 };
 
-// Passes on what both pipes give until both are closed.
-void drain(const Pipe& out, const Pipe& error, const OutputFunction& output, const std::stop_token& stop,
-           Canceller& canceller) {
-  std::array<pollfd, 2> polled = {pollfd{out.read.get(), POLLIN, 0}, pollfd{error.read.get(), POLLIN, 0}};
-  std::array<char, 64 * 1024> buffer{};
-  while (polled[0].fd >= 0 || polled[1].fd >= 0) {
-    if (stop.stop_requested()) canceller.step();
-    if (::poll(polled.data(), polled.size(), 50) <= 0) continue;
-    for (std::size_t i = 0; i < polled.size(); ++i) {
-      if (polled[i].fd < 0 || polled[i].revents == 0) continue;
-      const ssize_t size = ::read(polled[i].fd, buffer.data(), buffer.size());
+// The reading ends of a program's two pipes.
+class Outputs {
+ public:
+  Outputs(const Pipe& out, const Pipe& error, const OutputFunction& output)
+      : polled_{pollfd{out.read.get(), POLLIN, 0}, pollfd{error.read.get(), POLLIN, 0}}, output_(output) {}
+
+  bool open() const { return polled_[0].fd >= 0 || polled_[1].fd >= 0; }
+
+  // Passes on what there is, waiting at most `patience` for it. False when nothing came.
+  bool read(std::chrono::milliseconds patience) {
+    if (::poll(polled_.data(), polled_.size(), static_cast<int>(patience.count())) <= 0) return false;
+    for (std::size_t i = 0; i < polled_.size(); ++i) {
+      if (polled_[i].fd < 0 || polled_[i].revents == 0) continue;
+      const ssize_t size = ::read(polled_[i].fd, buffer_.data(), buffer_.size());
       if (size < 0 && errno == EINTR) continue;
       if (size <= 0) {
-        polled[i].fd = -1;
+        polled_[i].fd = -1;
         continue;
       }
-      output(i == 0 ? OutputStream::out : OutputStream::error, {buffer.data(), static_cast<std::size_t>(size)});
+      output_(i == 0 ? OutputStream::out : OutputStream::error, {buffer_.data(), static_cast<std::size_t>(size)});
+    }
+    return true;
+  }
+
+ private:
+  std::array<pollfd, 2> polled_;
+  const OutputFunction& output_;
+  std::array<char, 64 * 1024> buffer_{};
+};
+
+// Passes output on until the leader is gone. A child in the background may hold the pipes for ever, so
+// the group is killed then, and what still is in the pipes is read for a moment at most: a process that
+// left the group (a daemon) may hold them too.
+void follow(Group& group, Outputs& outputs, const std::stop_token& stop) {
+  while (!group.leader_has_ended()) {
+    if (stop.stop_requested()) group.cancel();
+    if (outputs.open()) {
+      outputs.read(std::chrono::milliseconds(20));
+    } else {
+      Group::pause();
     }
   }
+  group.signal(SIGKILL);
+  const Clock::time_point limit = Clock::now() + std::chrono::seconds(1);
+  while (outputs.open() && Clock::now() < limit) {
+    if (!outputs.read(std::chrono::milliseconds(100))) break;
+  }
 }
 
-int wait_for(pid_t child, const std::stop_token& stop, Canceller& canceller, bool interactive) {
+// The program has the terminal and stays in the caller's group: the terminal's own signals reach it.
+// A request to stop is passed on once, and the program decides how it ends.
+ProcessResult wait_for_interactive(pid_t child, const std::stop_token& stop) {
+  ProcessResult result;
+  const std::stop_callback tell(stop, [child] { ::kill(child, SIGTERM); });
   int status = 0;
-  for (;;) {
-    const bool polling = !interactive;
-    const pid_t ended = ::waitpid(child, &status, polling ? WNOHANG : 0);
-    if (ended == child) return exit_status(status);
-    if (ended < 0 && errno != EINTR) throw system_error(Exit::bug, "cannot wait for a process");
-    if (stop.stop_requested() && !interactive) canceller.step();
-    if (polling) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
   }
+  result.cancelled = stop.stop_requested();
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  result.status = exit_status(status);
+  return result;
 }
 
-}  // namespace
+std::string located_program(const Command& command) {
+  const std::string& program = command.argv.at(0);
+  if (program.find('/') != std::string::npos) return program;
+  const auto path = command.env.find("PATH");
+  const auto found = find_program(program, path == command.env.end() ? "" : path->second);
+  if (!found) throw Error(Exit::input_unavailable, cat("there is no program ", backticked(program), " on the PATH"));
+  return found->native();
+}
 
-ProcessResult SystemProcessRunner::run(const Command& command, const OutputFunction& output, std::stop_token stop) {
-  std::string program = command.argv.at(0);
-  if (program.find('/') == std::string::npos) {
-    const auto path = command.env.find("PATH");
-    const auto found = find_program(program, path == command.env.end() ? "" : path->second);
-    if (!found) throw Error(Exit::input_unavailable, cat("there is no program ", backticked(program), " on the PATH"));
-    program = found->native();
-  }
-
+// With pipes (not on a terminal) the program leads a group of its own.
+pid_t spawn(const std::string& program, const Command& command, const Pipe* out, const Pipe* error) {
   SpawnSettings settings;
-  Pipe out, error;
   short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-  if (!command.inherit_terminal) {
-    out = make_pipe();
-    error = make_pipe();
+  if (out != nullptr) {
     ::posix_spawn_file_actions_addopen(&settings.actions, 0, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&settings.actions, out.write.get(), 1);
-    ::posix_spawn_file_actions_adddup2(&settings.actions, error.write.get(), 2);
+    ::posix_spawn_file_actions_adddup2(&settings.actions, out->write.get(), 1);
+    ::posix_spawn_file_actions_adddup2(&settings.actions, error->write.get(), 2);
     flags |= POSIX_SPAWN_SETPGROUP;
   }
   if (!command.folder.empty()) ::posix_spawn_file_actions_addchdir_np(&settings.actions, command.folder.c_str());
@@ -153,26 +223,32 @@ ProcessResult SystemProcessRunner::run(const Command& command, const OutputFunct
   pid_t child = 0;
   const int problem = ::posix_spawn(&child, program.c_str(), &settings.actions, &settings.attributes,
                                     pointers(command.argv).data(), pointers(environment).data());
-  if (problem != 0) {
-    throw system_error(Exit::input_unavailable, cat("cannot start ", backticked(program)), problem);
+  if (problem == 0) return child;
+  // The number alone does not say whether it was the program or the folder.
+  std::error_code ignored;
+  if (!command.folder.empty() && !fs::is_directory(command.folder, ignored)) {
+    throw system_error(Exit::input_unavailable,
+                       cat("cannot start ", backticked(program), " in ", backticked(command.folder.native())), problem);
   }
+  throw system_error(Exit::input_unavailable, cat("cannot start ", backticked(program)), problem);
+}
+
+}  // namespace
+
+ProcessResult SystemProcessRunner::run(const Command& command, const OutputFunction& output, std::stop_token stop) {
+  const std::string program = located_program(command);
+  if (command.inherit_terminal) return wait_for_interactive(spawn(program, command, nullptr, nullptr), stop);
+
+  become_subreaper();
+  Pipe out = make_pipe(), error = make_pipe();
+  Group group(spawn(program, command, &out, &error));
   out.write.reset();
   error.write.reset();
-
-  Canceller canceller(child);
+  Outputs outputs(out, error, output);
+  follow(group, outputs, stop);
   ProcessResult result;
-  try {
-    if (!command.inherit_terminal) drain(out, error, output, stop, canceller);
-    result.status = wait_for(child, stop, canceller, command.inherit_terminal);
-  } catch (...) {
-    ::kill(command.inherit_terminal ? child : -child, SIGKILL);
-    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    throw;
-  }
-  // Whatever the program left in its group (a compiler's server, a forgotten child) ends with it.
-  if (!command.inherit_terminal) ::kill(-child, SIGKILL);
-  result.cancelled = canceller.started();
+  result.status = group.end();
+  result.cancelled = group.was_cancelled();
   return result;
 }
 

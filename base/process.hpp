@@ -33,8 +33,9 @@ using OutputFunction = std::function<void(OutputStream, std::string_view)>;
 class ProcessRunner {
  public:
   virtual ~ProcessRunner() = default;
-  // Runs to the end. Standard input is /dev/null. When `stop` is requested the whole process group
-  // gets SIGTERM, and SIGKILL two seconds later; nothing of it is left when this returns.
+  // Runs until the program ends. Standard input is /dev/null. When `stop` is requested the whole process
+  // group gets SIGTERM, and SIGKILL two seconds later; what the program left in its group is killed when it
+  // ends. Nothing of the group is left on return. With `inherit_terminal` the program alone gets one SIGTERM.
   // Throws Error when the program cannot be started.
   virtual ProcessResult run(const Command& command, const OutputFunction& output, std::stop_token stop) = 0;
 };
