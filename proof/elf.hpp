@@ -1,6 +1,7 @@
 // What an ELF file says about itself. Every byte of it is hostile.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,7 +11,7 @@
 namespace whittle::proof {
 
 struct ElfFile {
-  bool is_executable = false;      // ET_EXEC, or ET_DYN with DF_1_PIE, an interpreter or an entry point
+  bool is_executable = false;      // ET_EXEC, or ET_DYN with DF_1_PIE, or with an entry point and no library name
   bool is_shared_library = false;  // ET_DYN otherwise
   bool is_64_bit = true, is_little_endian = true;
   std::string machine;  // architecture in OCI words: amd64 arm64 arm riscv64 386 …, else "machine N"
@@ -23,6 +24,10 @@ struct ElfFile {
   std::vector<std::string> defined_symbols;    // of .symtab when there, else .dynsym; sorted, unique
   std::vector<std::string> undefined_symbols;  // that the loader would have to find
   bool is_go = false;                          // .go.buildinfo
+  struct Range {
+    std::uint64_t offset = 0, size = 0;
+  };
+  std::vector<Range> loaded;  // of the file: what is mapped when it runs, so neither symbols nor debug information
 };
 
 // Cheap: does the file begin with the ELF magic?
