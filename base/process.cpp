@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -197,12 +198,32 @@ std::string located_program(const Command& command) {
   return found->native();
 }
 
+// A file in memory rather than a pipe: it holds everything at once, so nobody has to feed it, and a program
+// that does not read it does no harm.
+FileDescriptor input_file(const std::string& text) {
+  if (text.empty()) return {};
+  FileDescriptor file(::memfd_create("input", MFD_CLOEXEC));
+  for (std::size_t done = 0; file && done < text.size();) {
+    const ssize_t size = ::write(file.get(), text.data() + done, text.size() - done);
+    if (size < 0 && errno != EINTR) throw system_error(Exit::bug, "cannot keep the input of a program");
+    if (size > 0) done += static_cast<std::size_t>(size);
+  }
+  if (!file || ::lseek(file.get(), 0, SEEK_SET) != 0)
+    throw system_error(Exit::bug, "cannot keep the input of a program");
+  return file;
+}
+
 // With pipes (not on a terminal) the program leads a group of its own.
 pid_t spawn(const std::string& program, const Command& command, const Pipe* out, const Pipe* error) {
   SpawnSettings settings;
+  const FileDescriptor input = input_file(command.input);
   short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
   if (out != nullptr) {
-    ::posix_spawn_file_actions_addopen(&settings.actions, 0, "/dev/null", O_RDONLY, 0);
+    if (input) {
+      ::posix_spawn_file_actions_adddup2(&settings.actions, input.get(), 0);
+    } else {
+      ::posix_spawn_file_actions_addopen(&settings.actions, 0, "/dev/null", O_RDONLY, 0);
+    }
     ::posix_spawn_file_actions_adddup2(&settings.actions, out->write.get(), 1);
     ::posix_spawn_file_actions_adddup2(&settings.actions, error->write.get(), 2);
     flags |= POSIX_SPAWN_SETPGROUP;

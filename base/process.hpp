@@ -18,6 +18,7 @@ struct Command {
   std::map<std::string, std::string> env;  // the whole environment
   std::filesystem::path folder;            // working directory; empty: the caller's
   bool inherit_terminal = false;           // standard input, output and error are the caller's (`whittle run`)
+  std::string input = {};                  // what standard input gives; empty: /dev/null
 };
 
 struct ProcessResult {
@@ -33,7 +34,7 @@ using OutputFunction = std::function<void(OutputStream, std::string_view)>;
 class ProcessRunner {
  public:
   virtual ~ProcessRunner() = default;
-  // Runs until the program ends. Standard input is /dev/null. When `stop` is requested the whole process
+  // Runs until the program ends. Standard input is `input`. When `stop` is requested the whole process
   // group gets SIGTERM, and SIGKILL two seconds later; what the program left in its group is killed when it
   // ends. Nothing of the group is left on return. With `inherit_terminal` the program alone gets one SIGTERM.
   // Throws Error when the program cannot be started.
