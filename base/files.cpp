@@ -1,5 +1,6 @@
 #include "base/files.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -8,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <thread>
 #include <utility>
 
@@ -98,6 +100,7 @@ AtomicFile::AtomicFile(fs::path folder) : temporary_(std::move(folder)) {
   temporary_ /= random_name(".tmp-");
   file_ = FileDescriptor(::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file_) throw file_error("create", temporary_);
+  ::flock(file_.get(), LOCK_EX | LOCK_NB);
 }
 
 AtomicFile::~AtomicFile() {
@@ -150,6 +153,23 @@ void remove_tree(const fs::path& path) {
   problem.clear();
   fs::remove_all(path, problem);
   if (problem) throw file_error("remove", path, problem.value());
+}
+
+void remove_abandoned(const fs::path& folder) noexcept {
+  // A file is not locked in the instant after its creation; one that is older has a dead writer.
+  constexpr std::time_t kGrace = 60;
+  DIR* const listing = ::opendir(folder.c_str());
+  if (listing == nullptr) return;
+  while (const dirent* const entry = ::readdir(listing)) {
+    if (!std::string_view(entry->d_name).starts_with(".tmp-")) continue;
+    const FileDescriptor file(
+        ::openat(::dirfd(listing), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat status {};
+    if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (status.st_ctime + kGrace > std::time(nullptr) || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    ::unlinkat(::dirfd(listing), entry->d_name, 0);
+  }
+  ::closedir(listing);
 }
 
 void sync_folder(const fs::path& folder) {

@@ -52,7 +52,8 @@ class FileSource : public Source {
 };
 
 // A file that appears under its final name only by `commit`, complete and synced, or not at all.
-// The temporary file lies in `folder`, which must exist; names start with `.tmp-`.
+// The temporary file lies in `folder`, which must exist; names start with `.tmp-`. It is locked (flock)
+// while its writer lives, so that `remove_abandoned` can tell what a killed process left behind.
 class AtomicFile : public Sink {
  public:
   explicit AtomicFile(fs::path folder);
@@ -75,6 +76,8 @@ void write_file(const fs::path& path, std::string_view text, unsigned mode = 064
 void make_folders(const fs::path& path);
 // Removes a tree, also one with read-only folders in it; what is not there is no error.
 void remove_tree(const fs::path& path);
+// Removes the temporary files of AtomicFiles in `folder` whose writers are dead. Failures are ignored.
+void remove_abandoned(const fs::path& folder) noexcept;
 // Makes a rename or removal inside `folder` durable.
 void sync_folder(const fs::path& folder);
 

@@ -1,5 +1,9 @@
 // A folder of blobs by content (`blobs/sha256/HEX`), as in an OCI image layout. Blobs are immutable:
 // several processes may add to one folder at once, and a blob that is there is complete and synced.
+//
+// A blob whose content has been checked is *sealed*: the nanoseconds of its modification time are taken
+// from its digest. So one `stat` tells a blob that nobody touched since; any other is read and hashed
+// before it is believed, and one found damaged counts as absent and is replaced (docs/design/store.md).
 #pragma once
 
 #include <memory>
@@ -16,16 +20,17 @@ class BlobStore {
  public:
   explicit BlobStore(fs::path root) : root_(std::move(root)) {}  // `root` holds `blobs/`; made when needed
 
-  // Present with that size. The content was checked when it came in; `validate` checks it again.
+  // Present, intact as far as its seal or its content tells, and of that size.
   bool has(const Digest& digest, std::uint64_t size) const;
   bool has(const Digest& digest) const;
-  std::uint64_t size(const Digest& digest) const;  // throws when absent
+  std::uint64_t size(const Digest& digest) const;  // throws when absent; looks at the file system only
   fs::path path(const Digest& digest) const;
 
   // Reads the whole blob into memory and verifies it; throws Error naming the blob when it is absent,
   // larger than `limit` or corrupted.
   std::string read(const Descriptor& blob, std::uint64_t limit) const;
-  // A stream that throws at the end, or at the first byte too many, when size or digest differ.
+  // A stream that throws at the end, or at the first byte too many, when size or digest differ. Either
+  // way of reading breaks the seal of a damaged blob, so that the next `has` is false.
   std::unique_ptr<Source> open(const Descriptor& blob) const;
 
   // Adds a text; returns its descriptor. Durable on return.

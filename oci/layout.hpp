@@ -11,6 +11,7 @@
 
 #include "base/event.hpp"
 #include "base/files.hpp"
+#include "base/json.hpp"
 #include "oci/blob_store.hpp"
 #include "oci/image.hpp"
 
@@ -18,7 +19,8 @@ namespace whittle::oci {
 
 class Layout {
  public:
-  // Opens, and with `create` makes, the layout. Without it a folder that is not a layout is an error.
+  // Opens, and with `create` makes, the layout. A folder that is not a layout is an error, with `create`
+  // only when it holds something else.
   enum class Open { existing, create };
   Layout(fs::path root, Open how, EventSink& events);
 
@@ -33,13 +35,16 @@ class Layout {
   std::vector<Entry> entries() const;
   std::optional<Descriptor> find(std::string_view name) const;
   // Points `name` at `target`, whose blobs must be durable already. Durable on return; safe with
-  // other processes doing the same. `target.annotations` are kept beside the name.
+  // other processes doing the same. `target.annotations` are kept beside the name. An empty name adds an
+  // entry without one.
   void tag(std::string_view name, const Descriptor& target);
   bool untag(std::string_view name);  // false when there was none
 
  private:
-  void update(const std::function<void(Index&)>& change);
-  Index read_index() const;
+  // Under the lock: reads index.json, lets `change` edit its `manifests`, and replaces the file unless
+  // `change` returns false. The document stays JSON, so that what others wrote and we do not know survives.
+  void update(const std::function<bool(Json& manifests)>& change);
+  Json read_index() const;
 
   BlobStore blobs_;
   EventSink& events_;
