@@ -19,15 +19,18 @@ namespace whittle::registry {
 class ImageSink {
  public:
   virtual ~ImageSink() = default;
-  // Is the manifest or index there already, so that nothing below it need be sent?
+  // Is the manifest or index there already, so that nothing below it need be sent? Asked first for the root.
   virtual bool has_manifest(const oci::Descriptor& manifest) = 0;
-  virtual bool has_blob(const oci::Descriptor& blob) = 0;
+  // Brings the blob there unless it is there already; true when it had to be sent. Asking is the sink's
+  // business, since a registry can answer and open the upload in one request.
   // Called from several threads; everything else from one.
-  virtual void put_blob(const oci::Descriptor& blob, const oci::BlobStore& from) = 0;
+  virtual bool put_blob(const oci::Descriptor& blob, const oci::BlobStore& from) = 0;
   virtual void put_manifest(const oci::Descriptor& manifest, std::string_view json) = 0;
   // Makes the image visible under the sink's name. Everything below `root` is there and durable.
   virtual void tag(const oci::Descriptor& root, std::string_view json) = 0;
   virtual std::string where() const = 0;  // for messages: `localhost:5000/edge/sensor:1`
+  // What an error says of a delivery that broke off, so many of the layers being there.
+  virtual std::string left_behind(std::size_t layers, std::size_t of_layers) const = 0;
 };
 
 struct Delivery {
@@ -44,7 +47,8 @@ std::unique_ptr<ImageSink> layout_sink(const fs::path& folder, std::string name,
 // One tar file holding an OCI layout plus docker's manifest.json, so that `ctr image import`, `podman load`
 // and `skopeo oci-archive:` read it (`-o archive:FILE`). Deterministic; appears complete or not at all.
 std::unique_ptr<ImageSink> archive_sink(const fs::path& file, std::string name);
-// The reverse: brings every blob of an archive into `into` and gives the root and the name in it, if any.
+// The reverse: brings the image of an archive (an OCI layout, or what `docker save` writes) into `into` and
+// gives its root and its name there, if any. An archive with several images is an error that lists them.
 struct ArchivedImage {
   oci::Descriptor root;
   std::string name;

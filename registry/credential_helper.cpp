@@ -1,0 +1,89 @@
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "registry/credentials.hpp"
+
+namespace whittle::registry {
+
+namespace {
+
+constexpr auto kLongest = std::chrono::minutes(1);
+
+// Asks for a stop when the time is over or the caller wants one; ends with its scope.
+class TimeLimit {
+ public:
+  TimeLimit(std::chrono::seconds time, const std::stop_token& outer)
+      : outer_(outer, [this] { source_.request_stop(); }), watch_([this, time](const std::stop_token& ended) {
+          std::mutex mutex;
+          std::condition_variable_any never;
+          std::unique_lock lock(mutex);
+          never.wait_for(lock, ended, time, [] { return false; });
+          if (!ended.stop_requested()) source_.request_stop();
+        }) {}
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  std::stop_source source_;
+  std::stop_callback<std::function<void()>> outer_;
+  std::jthread watch_;
+};
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.find_first_of("/\\ \t\r\n") == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
+// What a helper printed may hold the secret, so only what it says on failure is shown.
+Error helper_error(const std::string& program, std::string why) {
+  Error error(Exit::usage, cat("the credential helper ", backticked(program), " failed"));
+  error.cause(printable(trim(why).substr(0, 500)));
+  error.hint(cat("run `", printable(program), " list` to see what it says, or drop it from Docker's config.json"));
+  return error;
+}
+
+}  // namespace
+
+std::optional<Credentials> ask_helper(const std::string& name, const std::string& server,
+                                      const Environment& environment, ProcessRunner& processes, std::stop_token stop) {
+  const std::string program = cat("docker-credential-", name);
+  if (!is_plain_name(name)) throw helper_error(program, "its name is not a program's");
+  Environment variables = environment;
+  variables.try_emplace("PATH", "/usr/local/bin:/usr/bin:/bin");
+  const Command command{
+      .argv = {program, "get"}, .env = variables, .folder = {}, .inherit_terminal = false, .input = server};
+  const TimeLimit limit(kLongest, stop);
+  const CapturedOutput output = run_captured(processes, command, limit.token());
+  if (stop.stop_requested()) throw Error(Exit::transient, "cancelled");
+  if (output.result.cancelled) throw helper_error(program, "it did not answer within a minute");
+  if (!output.result.ok()) {
+    const std::string said = lower(cat(output.out, output.error));
+    if (said.find("credentials not found") != std::string::npos) return std::nullopt;
+    throw helper_error(program, output.error.empty() ? cat("exit status ", output.result.status) : output.error);
+  }
+  Json answer;
+  try {
+    answer = parse_json(output.out, "its answer");
+  } catch (const Error&) {
+    throw helper_error(program, "its answer is not JSON");
+  }
+  if (!answer.is_object()) throw helper_error(program, "its answer is not an object");
+  Credentials credentials{.user = json_member_or<std::string>(answer, "Username", "", "its answer"),
+                          .password = json_member_or<std::string>(answer, "Secret", "", "its answer"),
+                          .identity_token = {},
+                          .registry_token = {},
+                          .source = backticked(program)};
+  if (credentials.user == "<token>") {
+    credentials.user.clear();
+    credentials.identity_token = std::move(credentials.password);
+    credentials.password.clear();
+  }
+  return credentials.empty() ? std::nullopt : std::optional(credentials);
+}
+
+}  // namespace whittle::registry
