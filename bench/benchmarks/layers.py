@@ -1,0 +1,119 @@
+"""A big tree → compressed layer, against `tar | zstd`; then `whittle build` of that tree: whole, again, and with one file changed."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.bench import ROOT
+from harness.measure import Contender, Measurement
+from harness.rows import Bar, Row
+from harness.trees import big_tree
+from support.case import remove_tree
+
+LEVEL = 3
+THREADS = 2  # what `zstd -T2` is given
+
+PIPE = 'tar -C "$0" -c . | zstd -q -{level} -T{threads} -o "$1"'.format(level=LEVEL, threads=THREADS)
+PIPE_AND_SYNC = f'{PIPE} && sync "$1"'
+
+CONFIGURATION = """name = "bench/tree"
+[build]
+detector = "prebuilt"
+[image]
+certificates = "never"
+timezones = []
+files = [{ source = "tree/", path = "/tree" }]
+"""
+
+
+def rows(bench):
+    tree = big_tree(bench.folder / "tree")
+    print(f"  tree: Go's distribution and GCC's libraries, {tree}", file=sys.stderr)
+    with bench.part("layers, the writer alone"):
+        yield from writer_rows(bench, tree)
+    with bench.part("layers, whittle build"):
+        yield from build_rows(bench, tree)
+
+
+def writer_rows(bench, tree):
+    facts = {"tree": {"files": tree.files, "bytes": tree.size}}
+    ours, theirs = bench.stopwatch.interleaved(pair(bench, tree, bench.folder / "disk", PIPE_AND_SYNC), bench.rounds)
+    samples = {**facts, "samples": [ours.facts(), theirs.facts()]}
+    name = f"tar | zstd -{LEVEL} -T{THREADS}"
+    yield Row("layers", f"layer of {tree}, synced to disk", "s", ours.seconds, name, theirs.seconds, Bar(1.05), facts=samples)
+    yield Row("layers", "the same, processor time", "s", ours.processor_seconds, name, theirs.processor_seconds)
+    yield Row("layers", "the same, peak memory", "B", ours.peak_bytes, name, theirs.peak_bytes, note="peer: its largest process")
+    yield Row("layers", "the same, to be under 64 MB", "B", ours.peak_bytes, bar=Bar(64e6, of_ratio=False))
+    size, their_size = layer_size(bench.folder / "disk"), (bench.folder / "disk/peer/out.zst").stat().st_size
+    yield Row("layers", "the same, size", "B", size, name, their_size, Bar(1.02))
+
+    with bench.part("layers, in memory"):
+        yield from in_memory_rows(bench, tree, name)
+    with bench.part("layers, umoci"):
+        yield from umoci_rows(bench, tree, ours)
+
+
+def pair(bench, tree, folder, pipe):
+    blobs, out = folder / "whittle", folder / "peer"
+    argv = [bench.helper("layer_tree"), tree.path, blobs, THREADS, LEVEL]
+    ours = Contender("layer_tree", argv, prepare=bench.fresh(blobs))
+    theirs = Contender("tar | zstd", ["sh", "-c", pipe, tree.path, out / "out.zst"], prepare=bench.fresh(out))
+    return [ours, theirs]
+
+
+def layer_size(folder):
+    return sum(path.stat().st_size for path in (folder / "whittle").rglob("*") if path.is_file())
+
+
+def in_memory_rows(bench, tree, name):
+    """Written to a file system in memory, where syncing costs nothing: the disk has no say."""
+    memory = Path("/dev/shm") / bench.folder.parent.name
+    try:
+        ours, theirs = bench.stopwatch.interleaved(pair(bench, tree, memory, PIPE), bench.rounds)
+    finally:
+        remove_tree(memory)
+    facts = {"samples": [ours.facts(), theirs.facts()]}
+    yield Row("layers", "the same, written to memory", "s", ours.seconds, name, theirs.seconds, Bar(1.05), facts=facts)
+
+
+def umoci_rows(bench, tree, ours):
+    folder = bench.folder / "umoci"
+    script = 'umoci init --layout "$0" && umoci new --image "$0:t" && umoci insert --image "$0:t" "$1" /tree'
+
+    def prepare():
+        remove_tree(folder)
+
+    contender = Contender("umoci insert", ["sh", "-c", script, folder, tree.path], prepare=prepare)
+    umoci = bench.stopwatch.interleaved([contender], max(1, bench.rounds // 3), warm_up=0)[0]
+    facts = {"samples": [umoci.facts()]}
+    note = "gzip, all that umoci writes"
+    yield Row("layers", "the same, synced to disk", "s", ours.seconds, "umoci insert", umoci.seconds, note=note, facts=facts)
+
+
+def build_rows(bench, tree):
+    project = bench.folder / "project"
+    project.mkdir()
+    shutil.move(tree.path, project / "tree")
+    (project / "whittle.toml").write_text(CONFIGURATION)
+    source = ROOT / "examples/c-hello/hello.c"
+    subprocess.run(["musl-gcc", "-static-pie", "-fPIE", "-Os", "-s", "-o", project / "hello", source], check=True)
+    changed = project / "tree/VERSION-OF-BENCH"
+    homes = [bench.folder / "whittle/store", bench.folder / "whittle/cache"]
+
+    def change_one_file():
+        changed.write_bytes(os.urandom(20_000))
+
+    full = Measurement(bench.whittle_contender("build", project, prepare=bench.fresh(*homes)))
+    again = Measurement(bench.whittle_contender("build", project))
+    one = Measurement(bench.whittle_contender("build", project, prepare=change_one_file))
+    change_one_file()
+    for _ in range(bench.rounds):  # in this order: each builds on what the one before left
+        for measurement in (full, again, one):
+            measurement.samples.append(bench.stopwatch.once(measurement.contender))
+    samples = {"samples": [full.facts(), again.facts(), one.facts()]}
+    yield Row("layers", "`whittle build` of that tree and a program, nothing cached", "s", full.seconds, facts=samples)
+    yield Row("layers", "the same, peak memory", "B", full.peak_bytes, bar=Bar(64e6, of_ratio=False))
+    yield Row("layers", "nothing changed", "s", again.seconds, bar=Bar(0.1, of_ratio=False))
+    yield Row("layers", "one file changed", "s", one.seconds, "its own full time", full.seconds, Bar(0.20))

@@ -1,0 +1,63 @@
+// layer_tree FOLDER STORE THREADS LEVEL: a folder → one zstd layer in an OCI layout's blobs, by the code that
+// `whittle build` uses and nothing else, so that whole processes can be compared with `tar | zstd`.
+#include <iostream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/event.hpp"
+#include "base/text.hpp"
+#include "layers/layer_writer.hpp"
+#include "layers/root_filesystem.hpp"
+
+namespace {
+
+using namespace whittle;
+
+plan::BuildPlan plan_of(const fs::path& folder) {
+  plan::BuildPlan plan;
+  plan.name = "tree";
+  plan.image.certificates = "never";
+  plan.image.timezones.clear();
+  plan.image.files = {{.source = folder.filename().native() + "/", .path = "/tree", .mode = ""}};
+  return plan;
+}
+
+std::uint64_t number(const std::string& word) {
+  const std::optional<std::uint64_t> value = parse_number(word);
+  if (!value) throw Error(Exit::usage, cat(backticked(word), " is not a number"));
+  return *value;
+}
+
+void write_layers(const fs::path& folder, oci::BlobStore store, std::uint64_t threads, int level) {
+  RecordingEvents events;
+  ThreadPool pool(threads);
+  const layers::RootFilesystem root = layers::compose(plan_of(folder), {}, {}, folder.parent_path(), {}, events);
+  for (const layers::Slice& slice : layers::partition(root)) {
+    const oci::Layer layer = layers::write_layer(slice, {.level = level}, 0, store, pool, events, {});
+    std::cout << slice.name << ' ' << layer.blob.digest.str() << ' ' << layer.blob.size << '\n';
+  }
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  const std::vector<std::string> arguments(words + 1, words + count);
+  if (arguments.size() != 4) {
+    std::cerr << "usage: layer_tree FOLDER STORE THREADS LEVEL\n";
+    return 2;
+  }
+  try {
+    const fs::path folder = fs::canonical(arguments[0]);
+    write_layers(folder, oci::BlobStore(arguments[1]), number(arguments[2]), static_cast<int>(number(arguments[3])));
+    return 0;
+  } catch (const Error& error) {
+    std::cerr << "error: " << error.message() << '\n';
+    for (const std::string& cause : error.causes()) std::cerr << "  caused by: " << cause << '\n';
+    return static_cast<int>(error.exit());
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << '\n';
+    return 1;
+  }
+}
