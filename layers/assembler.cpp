@@ -1,0 +1,140 @@
+#include "layers/assembler.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+
+namespace whittle::layers {
+
+namespace {
+
+constexpr std::string_view kCompressionKey = "io.whittle.compression", kSliceKey = "io.whittle.slice";
+// Every entry's time: layers of equal content are equal in all images, whenever those were made.
+constexpr std::int64_t kModified = 0;
+
+void add_number(Hasher& hasher, std::uint64_t number) {
+  hasher.update(std::as_bytes(std::span(&number, 1)));
+}
+
+void add_text(Hasher& hasher, std::string_view text) {
+  add_number(hasher, text.size());
+  hasher.update(text);
+}
+
+void add_file(Hasher& hasher, const File& file) {
+  add_number(hasher, file.size);
+  if (file.digest) return add_text(hasher, file.digest->str());
+  if (file.content.empty()) return add_text(hasher, file.text);
+  for (const std::uint64_t number :
+       {file.stamp.device, file.stamp.inode, static_cast<std::uint64_t>(file.stamp.modified),
+        static_cast<std::uint64_t>(file.stamp.changed)}) {
+    add_number(hasher, number);
+  }
+}
+
+// Everything that decides a layer's bytes.
+Digest key_of(const Slice& slice, const Compression& compression) {
+  Hasher hasher;
+  add_text(hasher, compression_identity(compression));
+  add_number(hasher, static_cast<std::uint64_t>(kModified));
+  for (const auto& [path, entry] : slice.entries) {
+    add_text(hasher, path);
+    for (const std::uint64_t number :
+         {std::uint64_t{entry.node.index()}, std::uint64_t{entry.mode}, entry.uid, entry.gid}) {
+      add_number(hasher, number);
+    }
+    if (const auto* const link = std::get_if<Link>(&entry.node)) add_text(hasher, link->target);
+    if (const auto* const file = std::get_if<File>(&entry.node)) add_file(hasher, *file);
+  }
+  return hasher.digest();
+}
+
+// A stamp stands for content only when a later write must change it: when it is older than the file system's
+// clock is coarse. File systems that count whole seconds show it by the missing nanoseconds.
+bool stamps_are_settled(const Slice& slice) {
+  using std::chrono::duration_cast, std::chrono::nanoseconds, std::chrono::system_clock;
+  const std::int64_t now = duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+  return std::all_of(slice.entries.begin(), slice.entries.end(), [&](const auto& item) {
+    const auto* const file = std::get_if<File>(&item.second.node);
+    if (file == nullptr || file->digest || file->content.empty()) return true;
+    const std::int64_t coarse = file->stamp.changed % 1'000'000'000 == 0 ? 2'000'000'000 : 20'000'000;
+    return file->stamp.changed + coarse < now;
+  });
+}
+
+oci::Layer layer_of(const Slice& slice, const Compression& compression, oci::BlobStore& store, LayerCache& cache,
+                    ThreadPool& pool, EventSink& events, const std::stop_token& stop) {
+  const Digest key = key_of(slice, compression);
+  if (std::optional<oci::Layer> known = cache.find(key, store)) {
+    events.verbose(cat("layer ", slice.name, " is unchanged"));
+    return *known;
+  }
+  const bool is_settled = stamps_are_settled(slice);
+  const oci::Layer layer = write_layer(slice, compression, kModified, store, pool, events, stop);
+  if (is_settled) cache.remember(key, layer);
+  return layer;
+}
+
+std::string created_at(const plan::ImageSettings& image) {
+  if (image.created.empty()) return oci::rfc3339(0);
+  const std::optional<std::uint64_t> seconds = parse_number(image.created);
+  if (seconds && *seconds <= INT64_MAX) return oci::rfc3339(static_cast<std::int64_t>(*seconds));
+  throw Error(Exit::usage,
+              cat("the creation time ", backticked(image.created), " is not a number of seconds since 1970"));
+}
+
+oci::Config config_of(const plan::BuildPlan& plan, const oci::Platform& platform, std::span<const Slice> slices,
+                      std::span<const oci::Layer> layers) {
+  oci::Config config{.platform = platform,
+                     .created = created_at(plan.image),
+                     .entrypoint = plan.image.entrypoint,
+                     .command = {},
+                     .env = {},
+                     .user = plan.image.user,
+                     .working_directory = plan.image.workdir,
+                     .stop_signal = plan.image.stop_signal,
+                     .exposed_ports = plan.image.ports,
+                     .volumes = {},
+                     .labels = plan.image.labels,
+                     .diff_ids = {},
+                     .history = {}};
+  for (const auto& [name, value] : plan.image.env) config.env.push_back(cat(name, "=", value));
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    config.diff_ids.push_back(layers[i].diff_id);
+    config.history.push_back({.created_by = cat("whittle: ", slices[i].name), .comment = {}});
+  }
+  return config;
+}
+
+}  // namespace
+
+oci::Image assemble(const plan::BuildPlan& plan, std::span<const Slice> slices, oci::BlobStore& store,
+                    LayerCache& cache, ThreadPool& pool, EventSink& events, std::stop_token stop) {
+  const std::optional<oci::Platform> platform = oci::Platform::parse(plan.platform);
+  if (!platform) throw Error(Exit::usage, cat(backticked(plan.platform), " is not a platform"));
+  if (slices.empty()) throw Error(Exit::bug, "an image needs at least one layer");
+
+  const Compression compression{.level = plan.layers.level};
+  oci::Image image;
+  oci::Manifest manifest{
+      .media_type = std::string(oci::media_type::kManifest), .config = {}, .layers = {}, .annotations = {}};
+  for (const Slice& slice : slices) {
+    oci::Layer layer = layer_of(slice, compression, store, cache, pool, events, stop);
+    layer.blob.annotations = {{std::string(kCompressionKey), compression_identity(compression)},
+                              {std::string(kSliceKey), printable(slice.name)}};
+    manifest.layers.push_back(layer.blob);
+    image.layers.push_back(std::move(layer));
+  }
+
+  const oci::Config config = config_of(plan, *platform, slices, image.layers);
+  image.config = store.put(config.encode(), oci::media_type::kConfig);
+  manifest.config = image.config;
+  image.manifest = store.put(manifest.encode(), oci::media_type::kManifest);
+  image.manifest.platform = *platform;
+  return image;
+}
+
+}  // namespace whittle::layers

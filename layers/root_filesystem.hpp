@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -19,12 +20,20 @@ struct Folder {};
 struct Link {
   std::string target;
 };
+// What stat said of a file on disk: tells that it changed, and stands for its digest where computing one
+// would mean to read it twice.
+struct FileStamp {
+  std::uint64_t device = 0, inode = 0;
+  std::int64_t modified = 0, changed = 0;  // nanoseconds since 1970
+  bool operator==(const FileStamp&) const = default;
+};
 // Content comes from a file on disk, or is `text` when `content` is empty.
 struct File {
-  fs::path content;
-  std::string text;
+  fs::path content = {};  // no symbolic link
+  std::string text = {};
   std::uint64_t size = 0;
-  Digest digest;
+  std::optional<Digest> digest = {};  // not computed for files of a mapped folder; the layer writer reads them once
+  FileStamp stamp = {};               // of `content`
 };
 
 struct Entry {
@@ -46,8 +55,9 @@ struct BaseFacts {
   fs::path time_zones = "/usr/share/zoneinfo";
 };
 
-// Programs, files and base facts on evidence: passwd and group (root and the numeric user of the plan),
-// CA roots, zoneinfo, `/tmp` 1777. Throws Error(usage) for two origins of one path (names both), a file
+// Programs, files and base facts: passwd and group (root, nonroot and the numeric user of the plan) and `/tmp`
+// always, CA roots and zoneinfo on evidence (docs/design/layers.md). What the project brings itself under the path of
+// a base fact takes its place. Throws Error(usage) for two origins of one path (names both), a file
 // where a folder is needed, or a path that leaves the root.
 RootFilesystem compose(const plan::BuildPlan& plan, std::span<const plan::Artifact> artifacts,
                        const plan::RuntimeNeeds& needs, const fs::path& source, const BaseFacts& facts,
