@@ -1,0 +1,228 @@
+// Configuration > the repository's hints > what a detector inferred > defaults: every value with its source.
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "detectors/detector.hpp"
+#include "detectors/places.hpp"
+#include "detectors/procfile.hpp"
+
+namespace whittle::detectors {
+
+namespace {
+
+using plan::BuildPlan;
+using plan::Config;
+using plan::Setting;
+
+void take(BuildPlan& plan, const char* key, std::string& place, const std::optional<Setting>& setting) {
+  if (setting) place = setting->value;
+  plan.values[key] = {place, setting ? setting->source : "default"};
+}
+
+void take_list(BuildPlan& plan, const char* key, std::vector<std::string>& place,
+               const std::optional<plan::ListSetting>& setting) {
+  if (!setting) return;
+  place = setting->values;
+  plan.values[key] = {join(place, " "), setting->source};
+}
+
+void take_map(BuildPlan& plan, std::string_view key, std::map<std::string, std::string>& place,
+              const std::map<std::string, Setting>& settings) {
+  for (const auto& [name, setting] : settings) {
+    place[name] = setting.value;
+    plan.values[cat(key, " ", name)] = {setting.value, setting.source};
+  }
+}
+
+void refuse_unknown_targets(const plan::Detection& detection, const Config& config) {
+  if (!config.targets || detection.apps.empty()) return;
+  std::vector<std::string> known;
+  for (const plan::App& app : detection.apps) known.push_back(app.name);
+  for (const std::string& target : config.targets->values) {
+    const bool is_there = std::any_of(detection.apps.begin(), detection.apps.end(), [&](const plan::App& app) {
+      return app.name == target || (app.path != "." && app.path == joined(".", target));
+    });
+    // Build systems have targets that could not be read; go and cargo have none beyond these.
+    const bool may_exist = detection.detector == "cmake" || detection.detector == "make";
+    if (is_there || may_exist) continue;
+    Error error(Exit::usage, cat("there is no program ", backticked(target), " to build"));
+    error.at(config.targets->source).detail(cat("there is ", join(known, ", ")));
+    if (const std::optional<std::string> meant = nearest(target, known))
+      error.hint(cat("did you mean ", backticked(*meant), "?"));
+    throw error;
+  }
+}
+
+void settle_link(BuildPlan& plan, const Config& config) {
+  take(plan, "link", plan.link, config.link);
+  if (plan.link == "static") return;
+  throw Error(Exit::usage, "`link = \"closure\"` is not built yet by this version")
+      .at(plan.values["link"].source)
+      .hint("use `link = \"static\"`, or leave the line out");
+}
+
+void settle_toolchain(BuildPlan& plan, const plan::Detection& detection, const Config& config) {
+  const bool is_c = detection.language == "c" || detection.language == "cpp";
+  if (!is_c) {
+    plan.toolchain = "auto";
+    return;
+  }
+  take(plan, "toolchain", plan.toolchain, config.toolchain);
+  if (!plan.toolchains.empty()) return;
+  throw Error(Exit::usage, cat("the toolchain ", backticked(plan.toolchain), " cannot build C++"))
+      .at(plan.values["toolchain"].source)
+      .hint("use `toolchain = \"host\"` or `toolchain = \"zig\"` under `[build]` in whittle.toml");
+}
+
+// The program that a Procfile's or a user's word means: `./bin/web`, `web` and `/app/web` are all `/bin/web`.
+std::optional<std::string> installed_program(const BuildPlan& plan, std::string_view word) {
+  for (const plan::Output& output : plan.outputs) {
+    if (output.installed.ends_with('/') || last_part(output.installed) == last_part(word)) {
+      return output.installed.ends_with('/') ? output.installed + last_part(word) : output.installed;
+    }
+  }
+  return std::nullopt;
+}
+
+void read_procfile(BuildPlan& plan, const Surroundings& surroundings) {
+  const std::optional<std::string> text = surroundings.app.read_if_exists("Procfile");
+  if (!text) return;
+  for (ProcfileEntry& entry : parse_procfile(*text, "Procfile")) {
+    if (surroundings.config.processes.contains(entry.name)) continue;
+    const std::string source = cat("Procfile:", entry.line);
+    const std::optional<std::string> program = installed_program(plan, entry.argv.front());
+    if (!program) {
+      plan.warnings.push_back(cat(source, ": ", backticked(entry.argv.front()),
+                                  " is not a program of this image, so the process ", backticked(entry.name),
+                                  " is left out"));
+      continue;
+    }
+    entry.argv.front() = *program;
+    plan.values[cat("process ", entry.name)] = {shell_line(entry.argv), source};
+    plan.image.processes[entry.name] = std::move(entry.argv);
+  }
+}
+
+void settle_processes(BuildPlan& plan, const plan::Detection& detection, const Surroundings& surroundings) {
+  const Config& config = surroundings.config;
+  read_procfile(plan, surroundings);
+  for (const auto& [name, argv] : config.processes) {
+    plan.image.processes[name] = argv.values;
+    plan.values[cat("process ", name)] = {shell_line(argv.values), argv.source};
+  }
+  std::string source;
+  if (config.default_process) {
+    plan.image.default_process = config.default_process->value;
+    source = config.default_process->source;
+  } else if (!plan.image.processes.contains("web")) {
+    for (const plan::App& app : detection.apps) {
+      const bool is_made = std::any_of(plan.outputs.begin(), plan.outputs.end(),
+                                       [&](const plan::Output& output) { return output.process == app.name; });
+      if (app.is_default && is_made) plan.image.default_process = app.name;
+    }
+  }
+  plan::name_processes(plan);
+  if (plan.image.default_process.empty()) return;
+  plan.values["default"] = {plan.image.default_process, source.empty() ? "inferred" : source};
+}
+
+// Lines of an ignore file as globs of the tree. https://docs.docker.com/build/concepts/context/#dockerignore-files
+void read_ignore_file(BuildPlan& plan, const plan::SourceTree& tree, const char* file) {
+  const std::optional<std::string> text = tree.read_if_exists(file);
+  if (!text) return;
+  int number = 0;
+  for (const std::string& raw : split_lines(*text)) {
+    ++number;
+    std::string_view line = trim(raw);
+    if (line.empty() || line.starts_with('#')) continue;
+    if (line.starts_with('!')) {
+      plan.warnings.push_back(cat(file, ":", number, ": exceptions with `!` are not read; the file stays left out"));
+      continue;
+    }
+    const std::string pattern = joined(".", line);
+    if (pattern == "." || pattern.starts_with("..") || !is_utf8(pattern)) continue;
+    plan.image.ignore.push_back(pattern);
+    plan.image.ignore.push_back(cat(pattern, "/**"));
+  }
+}
+
+void settle_files(BuildPlan& plan, const Surroundings& surroundings) {
+  for (const plan::FileMapping& file : surroundings.config.files) {
+    const std::string source = joined(".", file.source);
+    if (!surroundings.app.has(source) && !surroundings.app.has_folder(source)) {
+      throw Error(Exit::usage, cat(backticked(file.source), " of `image.files` is not in the source tree"))
+          .at("whittle.toml")
+          .hint("paths are relative to the folder of whittle.toml");
+    }
+  }
+  plan.image.files = surroundings.config.files;
+}
+
+void settle_image(BuildPlan& plan, const Surroundings& surroundings, const DecideOptions& options) {
+  const Config& config = surroundings.config;
+  plan::ImageSettings& image = plan.image;
+  take(plan, "user", image.user, config.user);
+  take(plan, "workdir", image.workdir, config.workdir);
+  if (config.stop_signal) take(plan, "stop-signal", image.stop_signal, config.stop_signal);
+  take(plan, "certificates", image.certificates, config.certificates);
+  take_list(plan, "timezones", image.timezones, config.timezones);
+  take_list(plan, "ports", image.ports, config.ports);
+  take_map(plan, "env", image.env, config.image_env);
+  image.labels = options.labels;
+  take_map(plan, "label", image.labels, config.labels);
+  take_list(plan, "ignore", image.ignore, config.ignore);
+  // `.whittleignore` where there is one speaks for this program alone.
+  read_ignore_file(plan, surroundings.app, surroundings.app.has(".whittleignore") ? ".whittleignore" : ".dockerignore");
+  settle_files(plan, surroundings);
+  image.created = options.created;
+  if (!options.created.empty()) plan.values["created"] = {options.created, options.created_source};
+}
+
+void settle_layers(BuildPlan& plan, const Config& config) {
+  std::string compression = cat("zstd:", plan.layers.level);
+  take(plan, "compression", compression, config.compression);
+  const std::size_t colon = compression.find(':');
+  if (colon != std::string::npos) {
+    plan.layers.level = static_cast<int>(parse_number(compression.substr(colon + 1)).value_or(3));
+  }
+  take(plan, "form", plan.layers.form, config.form);
+}
+
+void settle_build_environment(BuildPlan& plan, const Config& config) {
+  for (const auto& [name, setting] : config.build_env) {
+    for (plan::Step& step : plan.steps) step.env[name] = setting.value;
+    plan.values[cat("build env ", name)] = {setting.value, setting.source};
+  }
+}
+
+}  // namespace
+
+BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundings, const DecideOptions& options) {
+  const Config& config = surroundings.config;
+  refuse_unknown_targets(detection, config);
+  BuildPlan plan = detection.plan;
+  plan.language = detection.language;
+  plan.detector = detection.detector;
+  plan.app_root = surroundings.app_in_context;
+  plan.platform = surroundings.platform;
+  plan.warnings.insert(plan.warnings.end(), detection.warnings.begin(), detection.warnings.end());
+  if (!plan.name.empty() && !config.name) plan.name = lower(plan.name);
+  if (config.name) {
+    plan.name = config.name->value;
+    plan.values["name"] = {config.name->value, config.name->source};
+  }
+  plan.values["name"].value = plan.name;
+  if (config.targets) plan.values["targets"] = {join(config.targets->values, " "), config.targets->source};
+  if (config.args) plan.values["args"] = {shell_line(config.args->values), config.args->source};
+  if (config.detector) plan.values["detector"] = {config.detector->value, config.detector->source};
+  settle_link(plan, config);
+  settle_toolchain(plan, detection, config);
+  settle_build_environment(plan, config);
+  settle_image(plan, surroundings, options);
+  settle_layers(plan, config);
+  settle_processes(plan, detection, surroundings);
+  return plan;
+}
+
+}  // namespace whittle::detectors

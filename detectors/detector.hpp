@@ -28,6 +28,8 @@ struct Detector {
   std::string_view name, language, summary;
   // Files that make it fire, for "looked for:" in the error when nothing fires.
   std::string_view looks_for;
+  // The most that it can score: when it fails, nothing that scores less may be built in its place.
+  int highest_score;
   std::optional<plan::Detection> (*detect)(const Surroundings&);
 };
 
@@ -36,6 +38,7 @@ std::span<const Detector> all_detectors();
 
 struct DetectorFailure {
   std::string detector;
+  int highest_score = 0;
   std::string message;  // as `file:line: cause`
 };
 
@@ -56,7 +59,7 @@ Survey survey(const Surroundings& surroundings);
 
 // The chosen detection, or the Error: nothing_detected (what was looked for, what is there, a language
 // that is not supported by name), ambiguous (the two lines of configuration that would settle it),
-// detector_failed (nothing else fired and one failed; or the forced one failed).
+// detector_failed (one failed that would have outranked whatever fired; or the forced one failed).
 const plan::Detection& verdict(const Survey& survey, const Surroundings& surroundings);
 
 // detection + configuration → a complete plan. Throws Error(usage) for configuration that cannot

@@ -1,0 +1,136 @@
+// Make: the Makefile is read for its programs, and the ELF files that appeared settle where they lie.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "detectors/compilers.hpp"
+#include "detectors/detector.hpp"
+#include "detectors/makefile.hpp"
+#include "detectors/places.hpp"
+
+namespace whittle::detectors {
+
+namespace {
+
+constexpr int kScore = 40;
+
+std::optional<std::string> makefile_of(const plan::SourceTree& tree) {
+  for (const char* name : {"GNUmakefile", "makefile", "Makefile"}) {
+    if (tree.has(name)) return name;
+  }
+  return std::nullopt;
+}
+
+// Beside the manifest of another language a Makefile is a task runner, whatever C there may be.
+bool is_task_runner(const plan::SourceTree& tree) {
+  for (const char* manifest :
+       {"package.json", "pyproject.toml", "setup.py", "pom.xml", "build.gradle", "build.gradle.kts", "Gemfile",
+        "composer.json", "mix.exs", "build.zig", "Package.swift", "pubspec.yaml"}) {
+    if (tree.has(manifest)) return true;
+  }
+  return false;
+}
+
+std::map<std::string, std::string> definitions_of(const plan::Config& config) {
+  std::map<std::string, std::string> definitions;
+  for (const std::string& argument : build_arguments(config)) {
+    const std::size_t equals = argument.find('=');
+    if (!argument.starts_with('-') && equals != std::string::npos)
+      definitions[argument.substr(0, equals)] = argument.substr(equals + 1);
+  }
+  return definitions;
+}
+
+std::vector<MakeProgram> chosen_of(const MakeProject& project, const plan::Config& config) {
+  std::vector<MakeProgram> chosen;
+  if (config.targets) {
+    for (const std::string& target : config.targets->values) {
+      const auto known = std::find_if(
+          project.programs.begin(), project.programs.end(),
+          [&](const MakeProgram& program) { return program.path == target || last_part(program.path) == target; });
+      chosen.push_back(known != project.programs.end() ? *known : MakeProgram{target, config.targets->source, true});
+    }
+    return chosen;
+  }
+  for (const MakeProgram& program : project.programs) {
+    if (!is_test_name(last_part(program.path)) && !is_aside(program.path)) chosen.push_back(program);
+  }
+  return chosen;
+}
+
+// All flags are words of CC and CXX. Given as CFLAGS and LDFLAGS on the command line they would replace the
+// Makefile's own `-I` and `-L`; in the environment a Makefile that sets these variables would not see them.
+std::string compiler_words(std::string_view compiler) {
+  return cat(compiler, " -O2 ${compile_flags} ", kPrefixMap, " ${link_flags}");
+}
+
+plan::Step compile_step(const Surroundings& surroundings, const std::vector<MakeProgram>& programs, bool is_cpp) {
+  plan::Step step;
+  step.name = programs.size() == 1 ? cat("compile ", last_part(programs.front().path)) : "compile";
+  step.argv = {"make", "-j${jobs}", cat("CC=", compiler_words("${cc}"))};
+  if (is_cpp) step.argv.push_back(cat("CXX=", compiler_words("${cxx}")));
+  for (const std::string& argument : build_arguments(surroundings.config)) step.argv.push_back(argument);
+  if (std::all_of(programs.begin(), programs.end(), [](const MakeProgram& program) { return program.is_target; })) {
+    for (const MakeProgram& program : programs) step.argv.push_back(program.path);
+  }
+  step.env = {{"MAKEINFO", "true"}};
+  step.folder = step_folder(surroundings);
+  step.report = plan::Report::new_executables;
+  return step;
+}
+
+std::optional<plan::Detection> detect(const Surroundings& surroundings) {
+  const plan::SourceTree& tree = surroundings.app;
+  const std::optional<std::string> makefile = makefile_of(tree);
+  const std::vector<std::string> sources = makefile ? c_sources(tree) : std::vector<std::string>{};
+  if (sources.empty() || is_task_runner(tree)) return std::nullopt;
+  const bool has_cpp = std::any_of(sources.begin(), sources.end(), is_cpp);
+  const MakeProject project = read_makefile(tree, *makefile, definitions_of(surroundings.config));
+  const std::vector<MakeProgram> chosen = chosen_of(project, surroundings.config);
+
+  plan::Detection detection{.detector = "make", .language = has_cpp ? "cpp" : "c", .score = kScore};
+  plan::BuildPlan& plan = detection.plan;
+  detection.evidence.push_back({*makefile, 0, "Makefile"});
+  detection.evidence.push_back({sources.front(), 0, "C or C++ source"});
+  const bool is_alone = chosen.size() == 1;
+  plan.name = safe_name(is_alone ? last_part(chosen.front().path) : surroundings.app.name());
+  plan.values["name"] = {plan.name, is_alone ? chosen.front().source : "inferred from the folder"};
+  plan.tools = {{"make", "", ""}};
+  const std::string toolchain = surroundings.config.toolchain ? surroundings.config.toolchain->value : "auto";
+  plan.toolchains = toolchains_for(has_cpp ? CLanguage::cpp : CLanguage::c, toolchain, surroundings.platform);
+  plan.steps = {compile_step(surroundings, chosen, has_cpp)};
+  for (const MakeProgram& program : project.programs) {
+    const std::string name = safe_name(last_part(program.path));
+    detection.apps.push_back({name, folder_of(program.path), is_alone || name == plan.name});
+  }
+  for (const MakeProgram& program : chosen) {
+    const std::string name = safe_name(last_part(program.path));
+    plan::Output output;
+    output.built = cat(step_folder(surroundings, folder_of(program.path)), "/");
+    output.installed = cat("/bin/", name);
+    output.process = name;
+    output.target = last_part(program.path);
+    plan.outputs.push_back(std::move(output));
+    plan.values[cat("program ", name)] = {program.path, program.source};
+  }
+  if (chosen.empty()) {
+    plan::Output output;
+    output.built = cat(step_folder(surroundings), "/");
+    output.installed = "/bin/";
+    output.target = "*";
+    plan.outputs.push_back(std::move(output));
+    detection.warnings.push_back(
+        cat("no program could be read from ", *makefile, ": the programs will be those that appear"));
+  }
+  for (const std::string& place : project.hard_coded) {
+    detection.warnings.push_back(
+        cat(place, " calls a compiler by name, so that the static toolchain does not reach it; write `$(CC)`"));
+  }
+  return detection;
+}
+
+}  // namespace
+
+extern const Detector kMake;
+const Detector kMake = {"make", "c, cpp", "Makefiles with C or C++", "Makefile", kScore, detect};
+
+}  // namespace whittle::detectors

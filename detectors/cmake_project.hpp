@@ -1,0 +1,35 @@
+// What a CMake project makes, as far as it can be read without running CMake.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plan/source_tree.hpp"
+
+namespace whittle::detectors {
+
+struct CMakeProgram {
+  std::string target, file_name;  // file_name: OUTPUT_NAME
+  std::string source;             // "src/CMakeLists.txt:12"
+  std::string folder;
+  bool is_certain = true;  // not inside a condition that only CMake can decide
+  bool is_installed = false;
+};
+
+struct CMakeProject {
+  std::string name;
+  int name_line = 0, minimum_line = 0;
+  std::string minimum;  // cmake_minimum_required
+  bool enables_c = false, enables_cpp = false;
+  std::vector<CMakeProgram> programs;  // without imported, alias and excluded ones, and without folders of tests
+  // Where programs are made in a way that cannot be read: in a loop, a function, or under a computed name.
+  std::string unread;
+};
+
+// Follows CMakeLists.txt at the root of the tree through its folders and included files. `definitions`
+// are those of the command line. Throws Error(detector_failed) when a file is broken.
+CMakeProject read_cmake_project(const plan::SourceTree& tree, const std::map<std::string, std::string>& definitions);
+
+}  // namespace whittle::detectors

@@ -1,0 +1,92 @@
+#include "detectors/compilers.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.hpp"
+
+namespace whittle::detectors {
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+const Words kCompile = {"-fPIE", "-ffunction-sections", "-fdata-sections", "-fstack-protector-strong"};
+// glibc has checked variants of the string functions; musl ignores the macro and zig sets its own.
+const Words kFortify = {"-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"};
+const Words kLink = {"-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-Wl,--build-id=none", "-s"};
+
+// Debian's musl-gcc does not know -static-pie: it would link a program that wants an interpreter. What
+// the option stands for works by hand: the start file that relocates itself, and a linker told of neither.
+const Words kMuslStaticPie = {"-static", "-nostartfiles", "-l:rcrt1.o", "-Wl,-pie,--no-dynamic-linker,-z,text"};
+
+Words operator+(Words a, const Words& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+std::string zig_target(std::string_view platform) {
+  const std::string_view architecture = platform.substr(platform.find('/') + 1);
+  if (architecture == "arm64") return "aarch64-linux-musl";
+  if (architecture == "riscv64") return "riscv64-linux-musl";
+  if (architecture.starts_with("arm")) return "arm-linux-musleabihf";
+  return "x86_64-linux-musl";
+}
+
+struct Row {
+  plan::Toolchain toolchain;
+  bool by_default;  // part of `auto`
+};
+
+std::vector<Row> rows(std::string_view platform) {
+  const std::string target = zig_target(platform);
+  return {
+      {{"musl", "musl-gcc", "", kCompile, kMuslStaticPie + kLink}, true},
+      {{"host", "gcc", "g++", kCompile + kFortify, Words{"-static-pie"} + kLink}, true},
+      // zig links static programs for musl targets by itself; its linker knows neither -s -l: nor -z text.
+      {{"zig", cat("zig cc -target ", target), cat("zig c++ -target ", target), kCompile,
+        Words{"-static", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-s"}},
+       false},
+  };
+}
+
+}  // namespace
+
+const std::string_view kPrefixMap = "-ffile-prefix-map=${work}=.";
+
+std::vector<plan::Toolchain> toolchains_for(CLanguage language, std::string_view choice, std::string_view platform) {
+  std::vector<plan::Toolchain> found;
+  for (Row& row : rows(platform)) {
+    const bool is_chosen = choice == "auto" ? row.by_default : row.toolchain.name == choice;
+    const bool can_build = language == CLanguage::c || !row.toolchain.cxx.empty();
+    if (is_chosen && can_build) found.push_back(std::move(row.toolchain));
+  }
+  return found;
+}
+
+std::vector<plan::Toolchain> freestanding(std::vector<plan::Toolchain> toolchains) {
+  static const std::set<std::string> kNeedsLibrary = {"-fPIE",
+                                                      "-fstack-protector-strong",
+                                                      "-U_FORTIFY_SOURCE",
+                                                      "-D_FORTIFY_SOURCE=2",
+                                                      "-static-pie",
+                                                      "-static",
+                                                      "-nostartfiles",
+                                                      "-l:rcrt1.o",
+                                                      "-Wl,-pie,--no-dynamic-linker,-z,text"};
+  const auto drop = [](Words& words) {
+    words.erase(
+        std::remove_if(words.begin(), words.end(), [](const auto& word) { return kNeedsLibrary.contains(word); }),
+        words.end());
+  };
+  for (plan::Toolchain& toolchain : toolchains) {
+    drop(toolchain.compile_flags);
+    drop(toolchain.link_flags);
+    toolchain.compile_flags =
+        Words{"-fno-pie", "-fno-stack-protector", "-fno-asynchronous-unwind-tables"} + toolchain.compile_flags;
+    toolchain.link_flags = Words{"-static", "-no-pie", "-Wl,-z,noseparate-code"} + toolchain.link_flags;
+  }
+  return toolchains;
+}
+
+}  // namespace whittle::detectors

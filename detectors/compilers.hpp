@@ -1,0 +1,24 @@
+// C and C++ toolchains with their flags, as data. Why these flags: docs/design/targets.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plan/build_plan.hpp"
+
+namespace whittle::detectors {
+
+enum class CLanguage { c, cpp };
+
+// The toolchains to try, in order: all that can build the language, or only the `choice` (auto, zig,
+// musl, host). Empty when the choice cannot build it.
+std::vector<plan::Toolchain> toolchains_for(CLanguage language, std::string_view choice, std::string_view platform);
+
+// For programs that bring their own `_start`: no start files, nothing that needs a C library to be there.
+std::vector<plan::Toolchain> freestanding(std::vector<plan::Toolchain> toolchains);
+
+// `__FILE__` and debug information without the folder that happened to hold the build.
+extern const std::string_view kPrefixMap;
+
+}  // namespace whittle::detectors

@@ -1,0 +1,27 @@
+// What a Makefile makes, as far as it can be read without running make.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plan/source_tree.hpp"
+
+namespace whittle::detectors {
+
+struct MakeProgram {
+  std::string path;       // as the rule has it: "checksums", "bin/tool"
+  std::string source;     // "Makefile:9"
+  bool is_target = true;  // false: a recipe of another target writes it
+};
+
+struct MakeProject {
+  std::vector<MakeProgram> programs;    // that the default goal makes; without a chain to it, all
+  std::vector<std::string> hard_coded;  // places that call a compiler by name
+};
+
+MakeProject read_makefile(const plan::SourceTree& tree, const std::string& path,
+                          const std::map<std::string, std::string>& definitions);
+
+}  // namespace whittle::detectors
