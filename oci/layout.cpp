@@ -51,6 +51,12 @@ std::string name_of(const Json& entry) {
   return name != annotations.end() && name->is_string() ? name->get<std::string>() : "";
 }
 
+std::string digest_in(const Json& entry) {
+  if (!entry.is_object()) return {};
+  const auto digest = entry.find("digest");
+  return digest != entry.end() && digest->is_string() ? digest->get<std::string>() : "";
+}
+
 Json entry_for(std::string_view name, const Descriptor& target) {
   Descriptor named = target;
   if (!name.empty()) named.annotations[std::string(kNameKey)] = name;
@@ -128,7 +134,7 @@ void Layout::tag(std::string_view name, const Descriptor& target) {
   const Json entry = entry_for(name, target);
   update([&](Json& manifests) {
     const auto found = std::find_if(manifests.begin(), manifests.end(), [&](const Json& item) {
-      return name_of(item) == name && (!name.empty() || item.value("digest", "") == target.digest.str());
+      return name_of(item) == name && (!name.empty() || digest_in(item) == target.digest.str());
     });
     if (found == manifests.end()) {
       manifests.push_back(entry);

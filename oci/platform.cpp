@@ -32,7 +32,7 @@ constexpr std::array<Alias, 12> kAliases = {{{"x86_64", "", "amd64", ""},
                                              {"i686", "", "386", ""}}};
 
 bool is_word(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+  return !text.empty() && text.size() <= 64 && text.front() != '.' && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
   });
 }
