@@ -1,7 +1,9 @@
 // Digests of files that have not changed since they were last read: keyed by path; valid while size,
-// mtime and ctime in nanoseconds, inode and device are the same. An entry whose mtime is not older than
+// mtime and ctime in nanoseconds, inode and device are the same. An entry whose times are not older than
 // the moment it was recorded is racy, as in git's index, and is read again.
 #pragma once
+
+#include <sys/stat.h>
 
 #include <memory>
 #include <string>
@@ -20,7 +22,10 @@ class StatIndex {
 
   // The digest of the regular file `path` (absolute).
   Digest digest(const fs::path& path);
-  // Writes the index if anything changed. The last writer wins; losing an entry only costs a read.
+  // The same when the caller has asked for its status just now.
+  Digest digest(const fs::path& path, const struct stat& status);
+  // Writes the index if anything changed, without the entries that nobody asked for since it was loaded.
+  // The last writer wins; losing an entry only costs a read.
   void save();
 
  private:

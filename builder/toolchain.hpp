@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -31,10 +32,18 @@ struct Host {
   fs::path cache;                                  // whittle's cache folder
 };
 
-// Probes every tool of the plan. A missing tool is an Error(input_unavailable) that names the package
+// Probes every tool of the plan. Missing tools are an Error(input_unavailable) that names the packages
 // to install; a version that does not satisfy the constraint too, with both versions and the constraint's source.
-std::vector<ProbedTool> probe_tools(std::span<const plan::Tool> tools, const Host& host, ProcessRunner& runner,
-                                    std::stop_token stop);
+// `folder` is the application's: rustup's proxies choose by the files there, and stand for the real programs.
+std::vector<ProbedTool> probe_tools(std::span<const plan::Tool> tools, const fs::path& folder, const Host& host,
+                                    ProcessRunner& runner, std::stop_token stop);
+
+// One program by name; nothing when it is not there.
+std::optional<ProbedTool> probe_tool(const std::string& name, const fs::path& folder, const Host& host,
+                                     ProcessRunner& runner, std::stop_token stop);
+
+// The command that installs `tool`; empty when whittle does not know it.
+std::string install_command(std::string_view tool);
 
 // For `whittle doctor`: every tool that a detector may ask for, found or not.
 struct ToolReport {
@@ -43,7 +52,7 @@ struct ToolReport {
 };
 std::vector<ToolReport> survey_tools(const Host& host, ProcessRunner& runner);
 
-// "1.25.3" against ">=1.25", ">=3.20", "=1.2", "" (any).
+// "1.25.3" against ">=1.25", "<2", "=1.2" (also 1.2.7), "" (any); a comma joins several.
 bool satisfies(std::string_view version, std::string_view constraint);
 
 }  // namespace whittle::builder

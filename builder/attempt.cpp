@@ -1,0 +1,179 @@
+#include "builder/attempt.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace whittle::builder {
+
+namespace {
+
+using plan::Report;
+
+// Its answer does not depend on programs that lie somewhere.
+bool is_pure_report(const plan::Step& step) {
+  return step.report == Report::go_list;
+}
+
+Json to_json(const std::vector<plan::ReportedProgram>& reported) {
+  Json list = Json::array();
+  for (const plan::ReportedProgram& program : reported) {
+    list.push_back({{"name", program.name}, {"path", program.path}, {"installed", program.installed}});
+  }
+  return {{"reported", list}};
+}
+
+}  // namespace
+
+Attempt::Attempt(const Setting& setting, WorkFolder& work, StepCache& cache, ProcessRunner& runner, EventSink& events,
+                 std::stop_token stop)
+    : setting_(setting),
+      work_(work),
+      cache_(cache),
+      runner_(runner),
+      events_(events),
+      stop_(std::move(stop)),
+      keys_(step_keys(setting.plan, setting.inputs, setting.toolchain)) {
+  const unsigned jobs = setting.options.jobs == 0 ? std::thread::hardware_concurrency() : setting.options.jobs;
+  places_ = {.work = work.path(),
+             .source = work.source(),
+             .keep = work.keep(),
+             .tools = setting.host.cache / "tools",
+             .jobs = std::max(1U, jobs)};
+}
+
+// A fetching step has filled caches that outlive it; a mark in each says that this was done for the same inputs.
+std::vector<fs::path> Attempt::fetch_marks(std::size_t step) const {
+  std::vector<fs::path> marks;
+  const std::string name = cat(".whittle-fetched-", keys_[step].hex().substr(0, 32));
+  for (const fs::path& folder : cache_folders_of(setting_.plan.steps[step], places_)) marks.push_back(folder / name);
+  return marks;
+}
+
+bool Attempt::is_fetched(std::size_t step) const {
+  const std::vector<fs::path> marks = fetch_marks(step);
+  return !marks.empty() &&
+         std::all_of(marks.begin(), marks.end(), [](const fs::path& mark) { return fs::exists(mark); });
+}
+
+// Steps from there on need not run: what they would make is in the cache.
+// A step that declares outputs is done when they are there. One that declares none has done its work in
+// the work folder: it is needed by every later step that runs, and by the plan's outputs when no later step
+// declares any.
+std::size_t Attempt::first_not_needed() const {
+  const std::vector<plan::Step>& steps = setting_.plan.steps;
+  bool is_captured_later = false;
+  for (std::size_t i = steps.size(); i-- > 0;) {
+    const plan::Step& step = steps[i];
+    const bool reports = step.report != Report::none;
+    const bool is_done = !step.outputs.empty() || (reports && !is_captured_later && is_pure_report(step))
+                             ? hits_[i].has_value()
+                             : is_captured_later && (!reports || hits_[i].has_value());
+    if (!is_done) return i + 1;
+    is_captured_later = is_captured_later || !step.outputs.empty();
+  }
+  return 0;
+}
+
+void Attempt::refuse_offline(std::size_t end) const {
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < end; ++i) {
+    const plan::Step& step = setting_.plan.steps[i];
+    if (!step.network || hits_[i] || is_fetched(i)) continue;
+    lines.push_back(cat(step.name, ": ", shell_line(step.argv)));
+  }
+  if (lines.empty() || !setting_.options.offline) return;
+  Error error(Exit::input_unavailable, lines.size() == 1
+                                           ? "a step needs the network, and `--offline` forbids it"
+                                           : cat(lines.size(), " steps need the network, and `--offline` forbids it"));
+  for (std::string& line : lines) error.detail(std::move(line));
+  throw error.hint("run the same command once without `--offline`; what it fetches is kept");
+}
+
+std::vector<plan::ReportedProgram> Attempt::run() {
+  const std::vector<plan::Step>& steps = setting_.plan.steps;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const bool is_kept = !steps[i].outputs.empty() || steps[i].report != Report::none;
+    hits_.push_back(is_kept && (!steps[i].network || is_fetched(i)) ? cache_.find(keys_[i]) : std::nullopt);
+  }
+  const std::size_t end = first_not_needed();
+  refuse_offline(end);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (stop_.stop_requested()) {
+      throw Error(Exit::transient, cat("cancelled before step ", backticked(steps[i].name)))
+          .note("nothing was changed; the same command goes on from what is cached");
+    }
+    const bool is_restored = hits_[i] && (i >= end || !steps[i].outputs.empty());
+    if (is_restored) {
+      restore(*hits_[i], places_.work);
+      collect(*hits_[i]);
+      events_.verbose(cat(steps[i].name, ": from the cache"));
+    } else if (i < end) {
+      run_step(i);
+    }
+  }
+  return std::move(reported_);
+}
+
+void Attempt::run_step(std::size_t index) {
+  const plan::Step& step = setting_.plan.steps[index];
+  if (step.network && step.outputs.empty() && is_fetched(index)) {
+    events_.verbose(cat(step.name, ": was done for the same inputs"));
+    return;
+  }
+  events_.emit(Progress{step.name, 0, 1});
+  const ProgramSnapshot before =
+      step.report == Report::new_executables ? snapshot_of_programs(places_.work) : ProgramSnapshot{};
+  StepRunner runner({.plan = setting_.plan,
+                     .host = setting_.host,
+                     .places = places_,
+                     .tools = setting_.inputs.tools,
+                     .toolchain = setting_.toolchain,
+                     .logs = setting_.host.cache / "logs" / work_.id()},
+                    runner_, events_, stop_);
+  const std::string out = runner.run(step, index);
+  const std::vector<plan::ReportedProgram> reported = report_of(step, out, before);
+  for (const std::string& output : step.outputs) {
+    if (confined(places_.work, output) && fs::exists(places_.work / output)) continue;
+    throw Error(Exit::build_failed, cat("build step ", backticked(step.name), " did not make ", backticked(output)))
+        .at(shell_line(step.argv))
+        .hint("say what it makes: `targets = [\"…\"]` under `[build]` in whittle.toml");
+  }
+  if (!step.outputs.empty() || step.report != Report::none) {
+    cache_.store(keys_[index], places_.work, step.outputs, to_json(reported), places_.work / "tmp");
+  }
+  for (const fs::path& mark : step.network ? fetch_marks(index) : std::vector<fs::path>{}) write_file(mark, "");
+  reported_.insert(reported_.end(), reported.begin(), reported.end());
+  events_.emit(Progress{step.name, 1, 1});
+}
+
+void Attempt::collect(const CachedResult& result) {
+  for (const Json& program : result.facts.at("reported")) {
+    reported_.push_back({.name = program.at("name").get<std::string>(),
+                         .path = program.at("path").get<std::string>(),
+                         .installed = program.at("installed").get<bool>()});
+  }
+}
+
+std::vector<plan::ReportedProgram> Attempt::report_of(const plan::Step& step, const std::string& out,
+                                                      const ProgramSnapshot& before) const {
+  return with_context(cat("cannot tell what step ", backticked(step.name), " made"), [&] {
+    switch (step.report) {
+      case Report::go_list:
+        return read_go_list(out);
+      case Report::cargo_messages:
+        return read_cargo_messages(out, places_.work);
+      case Report::cmake_file_api:
+        return read_cmake_reply(places_.work, step.report_folder);
+      case Report::new_executables:
+        return new_programs(before, snapshot_of_programs(places_.work));
+      case Report::none:
+        break;
+    }
+    return std::vector<plan::ReportedProgram>{};
+  });
+}
+
+}  // namespace whittle::builder

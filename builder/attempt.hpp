@@ -1,0 +1,51 @@
+// One try at the steps of a plan, under one toolchain: which steps must run, which are in the cache.
+#pragma once
+
+#include <vector>
+
+#include "builder/inputs.hpp"
+#include "builder/reports.hpp"
+#include "builder/step_cache.hpp"
+#include "builder/step_runner.hpp"
+#include "builder/work_folder.hpp"
+
+namespace whittle::builder {
+
+class Attempt {
+ public:
+  struct Setting {
+    const plan::BuildPlan& plan;
+    const Inputs& inputs;
+    const Host& host;
+    const Options& options;
+    const FoundToolchain* toolchain;  // may be null
+  };
+  Attempt(const Setting& setting, WorkFolder& work, StepCache& cache, ProcessRunner& runner, EventSink& events,
+          std::stop_token stop);
+
+  // Runs what has to run and returns what the tools reported. Afterwards the outputs lie in the work folder.
+  std::vector<plan::ReportedProgram> run();
+
+ private:
+  bool is_fetched(std::size_t step) const;
+  std::size_t first_not_needed() const;
+  void refuse_offline(std::size_t end) const;
+  void run_step(std::size_t step);
+  void collect(const CachedResult& result);
+  std::vector<fs::path> fetch_marks(std::size_t step) const;
+  std::vector<plan::ReportedProgram> report_of(const plan::Step& step, const std::string& out,
+                                               const ProgramSnapshot& before) const;
+
+  Setting setting_;
+  WorkFolder& work_;
+  StepCache& cache_;
+  ProcessRunner& runner_;
+  EventSink& events_;
+  std::stop_token stop_;
+  Places places_;
+  std::vector<Digest> keys_;
+  std::vector<std::optional<CachedResult>> hits_;
+  std::vector<plan::ReportedProgram> reported_;
+};
+
+}  // namespace whittle::builder

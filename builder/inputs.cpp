@@ -1,0 +1,142 @@
+#include "builder/inputs.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "builder/work_folder.hpp"
+
+namespace whittle::builder {
+
+namespace {
+
+// Programs of a toolchain are words: "zig cc -target …". Nothing when the first is not there.
+std::optional<std::vector<std::string>> locate(const std::string& program, std::vector<ProbedTool>& tools,
+                                               const fs::path& folder, const Host& host, ProcessRunner& runner,
+                                               const std::stop_token& stop) {
+  std::vector<std::string> words = split(program, ' ');
+  std::optional<ProbedTool> tool = probe_tool(words.front(), folder, host, runner, stop);
+  if (!tool) return std::nullopt;
+  words.front() = tool->path.native();
+  tools.push_back(std::move(*tool));
+  return words;
+}
+
+void find_toolchains(Inputs& inputs, const plan::BuildPlan& plan, const fs::path& folder, const Host& host,
+                     ProcessRunner& runner, EventSink& events, const std::stop_token& stop) {
+  const bool wants_cxx =
+      std::any_of(plan.steps.begin(), plan.steps.end(), [](const plan::Step& step) { return mentions(step, "cxx"); });
+  for (const plan::Toolchain& toolchain : plan.toolchains) {
+    FoundToolchain found{.toolchain = toolchain, .cc = {}, .cxx = {}, .tools = {}};
+    const auto is_there = [&](const std::string& program, std::vector<std::string>& words) {
+      if (auto located = locate(program, found.tools, folder, host, runner, stop)) {
+        words = std::move(*located);
+        return true;
+      }
+      inputs.missing_programs.push_back(split(program, ' ').front());
+      events.verbose(cat("toolchain ", backticked(toolchain.name), " is passed over: ", backticked(program),
+                         " is not on the PATH"));
+      return false;
+    };
+    if (!toolchain.cc.empty() && !is_there(toolchain.cc, found.cc)) continue;
+    if (wants_cxx && toolchain.cxx.empty()) continue;
+    if (wants_cxx && !is_there(toolchain.cxx, found.cxx)) continue;
+    inputs.toolchains.push_back(std::move(found));
+  }
+}
+
+// C and C++ take headers and archives from the system without saying so. The list of installed packages
+// stands for them: installing one builds again, which is rare and right.
+std::string system_identity(const plan::BuildPlan& plan, StatIndex& index) {
+  std::string identity;
+  if (plan.toolchains.empty()) return identity;
+  for (const char* list : {"/var/lib/dpkg/status", "/lib/apk/db/installed", "/var/lib/rpm/rpmdb.sqlite"}) {
+    std::error_code ignored;
+    if (fs::is_regular_file(list, ignored)) identity += cat(list, " ", index.digest(fs::path(list)).str(), "\n");
+  }
+  return identity;
+}
+
+Digest identity_of_tools(const Inputs& inputs, const plan::BuildPlan& plan, StatIndex& index) {
+  Hasher hasher;
+  for (const ProbedTool& tool : inputs.tools) hasher.update(identity_of(tool));
+  for (const FoundToolchain& found : inputs.toolchains) {
+    hasher.update(cat("toolchain ", found.toolchain.name, "\n"));
+    for (const ProbedTool& tool : found.tools) hasher.update(identity_of(tool));
+  }
+  hasher.update(system_identity(plan, index));
+  return hasher.digest();
+}
+
+Json step_json(const plan::BuildPlan& plan, std::size_t index) {
+  plan::BuildPlan one;
+  one.steps = {plan.steps[index]};
+  return one.to_json().at("steps").at(0);
+}
+
+std::string source_date(const plan::BuildPlan& plan) {
+  return plan.image.created.empty() ? "0" : plan.image.created;
+}
+
+}  // namespace
+
+std::string identity_of(const ProbedTool& tool) {
+  return cat("tool ", tool.name, " ", tool.version, " ", tool.digest.str(), " ", tool.describes, "\n");
+}
+
+std::vector<ProbedTool> Inputs::all_tools() const {
+  std::vector<ProbedTool> all = tools;
+  for (const FoundToolchain& found : toolchains) all.insert(all.end(), found.tools.begin(), found.tools.end());
+  return all;
+}
+
+Inputs gather(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
+              EventSink& events, const std::stop_token& stop) {
+  Inputs inputs;
+  std::error_code problem;
+  inputs.source = fs::canonical(source, problem);
+  if (problem) throw system_error(Exit::usage, cat("cannot open ", backticked(source.native())), problem.value());
+  const fs::path folder = inputs.source / fs::path(plan.app_root).relative_path();
+  const fs::path run_in = fs::is_directory(folder, problem) ? folder.lexically_normal() : inputs.source;
+  inputs.tools = probe_tools(plan.tools, run_in, host, runner, stop);
+  find_toolchains(inputs, plan, run_in, host, runner, events, stop);
+
+  inputs.files = list_source(inputs.source);
+  StatIndex index(host.cache / "index" / identifier_of(inputs.source), events);
+  const std::vector<std::string> all = {"**"};
+  inputs.everything = digest_of_source(inputs.source, inputs.files, all, plan.image.ignore, index);
+  for (const plan::Step& step : plan.steps) {
+    inputs.of_steps.push_back(
+        step.inputs == all ? inputs.everything
+                           : digest_of_source(inputs.source, inputs.files, step.inputs, plan.image.ignore, index));
+  }
+  inputs.tools_identity = identity_of_tools(inputs, plan, index);
+  index.save();
+  return inputs;
+}
+
+Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs) {
+  Json relevant = plan.to_json();
+  for (const char* member : {"name", "detector", "values", "warnings", "image", "layers"}) relevant.erase(member);
+  return digest_of(cat("whittle.result/1\n", canonical_json(relevant), "\n", source_date(plan), "\n",
+                       inputs.everything.str(), "\n", inputs.tools_identity.str(), "\n"));
+}
+
+std::vector<Digest> step_keys(const plan::BuildPlan& plan, const Inputs& inputs, const FoundToolchain* toolchain) {
+  std::string before =
+      cat("whittle.step/1\n", plan.platform, "\n", source_date(plan), "\n", inputs.tools_identity.str(), "\n");
+  if (toolchain != nullptr) {
+    plan::BuildPlan one;
+    one.toolchains = {toolchain->toolchain};
+    before += canonical_json(one.to_json().at("toolchains"));
+    for (const ProbedTool& tool : toolchain->tools) before += identity_of(tool);
+  }
+  std::vector<Digest> keys;
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    keys.push_back(digest_of(cat(before, "\n", canonical_json(step_json(plan, i)), "\n", inputs.of_steps[i].str())));
+    before = keys.back().str();
+  }
+  return keys;
+}
+
+}  // namespace whittle::builder

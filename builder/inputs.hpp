@@ -1,0 +1,38 @@
+// Everything that decides what a build makes, gathered without running it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "builder/builder.hpp"
+#include "builder/placeholders.hpp"
+#include "builder/source_files.hpp"
+
+namespace whittle::builder {
+
+struct Inputs {
+  fs::path source;  // real path
+  std::vector<SourceFile> files;
+  std::vector<ProbedTool> tools;
+  // In the plan's order; the ones whose programs are missing are told apart.
+  std::vector<FoundToolchain> toolchains;
+  std::vector<std::string> missing_programs;  // of the others
+  Digest everything;                          // of all source files that count
+  std::vector<Digest> of_steps;               // of the source files that each step declares as inputs
+  Digest tools_identity;                      // of tools, toolchains and, for C and C++, the system's packages
+
+  std::vector<ProbedTool> all_tools() const;  // the toolchains' programs too
+};
+
+Inputs gather(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
+              EventSink& events, const std::stop_token& stop);
+
+// What decides the programs, without what only concerns the image.
+Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs);
+// One key a step: it, every earlier step, their inputs, the tools and the toolchain.
+std::vector<Digest> step_keys(const plan::BuildPlan& plan, const Inputs& inputs, const FoundToolchain* toolchain);
+
+std::string identity_of(const ProbedTool& tool);
+
+}  // namespace whittle::builder

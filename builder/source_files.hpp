@@ -1,0 +1,36 @@
+// The files of a source tree as the builder sees them: for the cache key and for copies.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/files.hpp"
+#include "builder/stat_index.hpp"
+
+namespace whittle::builder {
+
+struct SourceFile {
+  std::string path;  // relative, bytes as the file system has them
+  struct stat status {};
+  std::string link;  // target of a symbolic link
+};
+
+// Everything below `root`, sorted by path, without `.git`, `.hg`, `.svn` and `.whittle`. One status call a
+// file and no reading. A folder that cannot be listed is an Error(usage) naming it.
+std::vector<SourceFile> list_source(const fs::path& root);
+
+// Whether `path` is left out by the ignore patterns: the last pattern that matches it or a folder above it
+// decides, `!pattern` takes back. Sources and build files are never left out, whatever the
+// patterns say: they would still be compiled, and a change to them would go unnoticed
+// (docs/design/building.md, "Ignore files").
+bool is_ignored(std::string_view path, std::span<const std::string> patterns);
+
+// Digest of path, kind, executable bit and content of `files` that match one of `inputs` and are not ignored.
+Digest digest_of_source(const fs::path& root, std::span<const SourceFile> files, std::span<const std::string> inputs,
+                        std::span<const std::string> ignore, StatIndex& index);
+
+}  // namespace whittle::builder

@@ -1,0 +1,184 @@
+#include "builder/step_runner.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <deque>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace whittle::builder {
+
+namespace {
+
+constexpr std::size_t kLastLines = 20;
+constexpr std::size_t kLongestLine = 4096;
+constexpr std::size_t kLargestReport = 256 << 20;
+
+std::string shown(std::string_view line) {
+  std::string text(line.substr(0, kLongestLine));
+  std::replace(text.begin(), text.end(), '\t', ' ');
+  return printable(text);
+}
+
+// Cuts what comes in pieces into lines.
+class Lines {
+ public:
+  template <class Function>
+  void add(std::string_view text, Function&& line) {
+    for (const char c : text) {
+      if (c == '\n') {
+        line(std::string_view(open_));
+        open_.clear();
+      } else if (c != '\r' && open_.size() < kLongestLine) {
+        open_ += c;
+      }
+    }
+  }
+  template <class Function>
+  void finish(Function&& line) {
+    if (!open_.empty()) line(std::string_view(open_));
+    open_.clear();
+  }
+
+ private:
+  std::string open_;
+};
+
+// Written as it comes: a killed build leaves its log.
+class LogFile {
+ public:
+  explicit LogFile(const fs::path& path)
+      : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)), path_(path) {
+    if (!file_) throw system_error(Exit::export_failed, cat("cannot create ", backticked(path.native())));
+  }
+  void write(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t size = ::write(file_.get(), text.data(), text.size());
+      if (size < 0 && errno == EINTR) continue;
+      if (size < 0) throw system_error(Exit::export_failed, cat("cannot write ", backticked(path_.native())));
+      text.remove_prefix(static_cast<std::size_t>(size));
+    }
+  }
+
+ private:
+  FileDescriptor file_;
+  fs::path path_;
+};
+
+std::string file_name_for(std::string_view name) {
+  std::string out;
+  for (const char c : name.substr(0, 60)) {
+    const bool is_plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+    out += is_plain ? c : '-';
+  }
+  return out;
+}
+
+std::string ending_of(const ProcessResult& result) {
+  if (result.status > 128) return cat("was ended by signal ", result.status - 128);
+  return cat("failed with exit status ", result.status);
+}
+
+}  // namespace
+
+std::string telling_line(std::span<const std::string> lines) {
+  for (const std::string& line : lines) {
+    const std::string small = lower(line);
+    if (small.find("error") != std::string::npos || small.find("undefined reference") != std::string::npos) {
+      return std::string(trim(line));
+    }
+  }
+  return lines.empty() ? "" : std::string(trim(lines.back()));
+}
+
+Command StepRunner::command_for(const plan::Step& step) const {
+  const Places& places = setting_.places;
+  const Placeholders placeholders(places, setting_.tools, setting_.toolchain);
+  Command command;
+  command.argv = placeholders.filled(step.argv);
+  if (command.argv.empty()) throw Error(Exit::usage, cat("step ", backticked(step.name), " has no command"));
+  const std::optional<fs::path> folder =
+      step.folder == "." ? std::optional<fs::path>(places.work) : confined(places.work, step.folder);
+  if (!folder) throw Error(Exit::usage, cat("step ", backticked(step.name), " would run outside the work folder"));
+  // Tools note the path of their working folder: the real one, not the link to it.
+  std::error_code problem;
+  const fs::path real = fs::canonical(*folder, problem);
+  command.folder = problem ? *folder : real;
+  std::vector<ProbedTool> on_path(setting_.tools.begin(), setting_.tools.end());
+  if (setting_.toolchain != nullptr) {
+    on_path.insert(on_path.end(), setting_.toolchain->tools.begin(), setting_.toolchain->tools.end());
+  }
+  command.env = clean_environment(on_path, places.work, setting_.plan);
+  if (step.network) {
+    for (auto& [name, value] : network_environment(setting_.host)) command.env[name] = value;
+  }
+  for (const auto& [name, value] : step.env) command.env[name] = placeholders.filled(value);
+  return command;
+}
+
+void StepRunner::write_files(const plan::Step& step) const {
+  const Placeholders placeholders(setting_.places, setting_.tools, setting_.toolchain);
+  for (const auto& [path, text] : step.files) {
+    const std::optional<fs::path> file = confined(setting_.places.work, path);
+    if (!file) throw Error(Exit::usage, cat("step ", backticked(step.name), " would write outside the work folder"));
+    make_folders(file->parent_path());
+    write_file(*file, placeholders.filled(text));
+  }
+}
+
+std::string StepRunner::run(const plan::Step& step, std::size_t number) {
+  write_files(step);
+  for (const fs::path& folder : cache_folders_of(step, setting_.places)) make_folders(folder);
+  const Command command = command_for(step);
+  if (const auto home = command.env.find("CARGO_HOME"); home != command.env.end()) {
+    prepare_cargo_home(home->second, setting_.host, step.network);
+  }
+
+  make_folders(setting_.logs);
+  const std::string suffix = setting_.toolchain == nullptr ? "" : cat("-", setting_.toolchain->toolchain.name);
+  const fs::path log_path = setting_.logs / cat(number + 1, "-", file_name_for(step.name), suffix, ".log");
+  LogFile log(log_path);
+  log.write(cat("$ ", shell_line(command.argv), "\n"));
+
+  std::string report;
+  std::deque<std::string> last;
+  std::vector<std::string> telling;
+  const auto take = [&](std::string_view line) {
+    const std::string text = shown(line);
+    events_.emit(StepOutput{step.name, text});
+    last.push_back(text);
+    if (last.size() > kLastLines) last.pop_front();
+  };
+  Lines out, error;
+  const auto output = [&](OutputStream stream, std::string_view text) {
+    log.write(text);
+    const bool is_report = stream == OutputStream::out &&
+                           (step.report == plan::Report::go_list || step.report == plan::Report::cargo_messages);
+    if (is_report) {
+      report += text.substr(0, kLargestReport - std::min(kLargestReport, report.size()));
+    } else {
+      (stream == OutputStream::out ? out : error).add(text, take);
+    }
+  };
+  const ProcessResult result = runner_.run(command, output, stop_);
+  out.finish(take);
+  error.finish(take);
+  if (result.cancelled || (stop_.stop_requested() && !result.ok())) {
+    throw Error(Exit::transient, cat("cancelled during step ", backticked(step.name)))
+        .note("nothing was changed; the same command goes on from what is cached");
+  }
+  if (result.ok()) return report;
+
+  Error failed(Exit::build_failed, cat("build step ", backticked(step.name), " ", ending_of(result)));
+  failed.at(cat(shell_line(command.argv), "   (in ", backticked(step.folder), ")"));
+  if (!last.empty()) failed.detail("last lines:");
+  for (const std::string& line : last) failed.detail(cat("  ", line));
+  throw failed.hint(cat("the full log is ", backticked(log_path.native())));
+}
+
+}  // namespace whittle::builder

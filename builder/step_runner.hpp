@@ -1,0 +1,43 @@
+// Runs one step: environment, files, log, and the error when it fails.
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "base/event.hpp"
+#include "builder/environment.hpp"
+#include "builder/placeholders.hpp"
+
+namespace whittle::builder {
+
+class StepRunner {
+ public:
+  struct Setting {
+    const plan::BuildPlan& plan;
+    const Host& host;
+    const Places& places;
+    std::span<const ProbedTool> tools;  // found on the PATH of the steps
+    const FoundToolchain* toolchain;    // may be null
+    fs::path logs;                      // one file a step
+  };
+  StepRunner(const Setting& setting, ProcessRunner& runner, EventSink& events, std::stop_token stop)
+      : setting_(setting), runner_(runner), events_(events), stop_(std::move(stop)) {}
+
+  // Returns standard output when the step has a report, which is then kept from the last lines and events.
+  // Throws Error(build_failed) with the last lines and the log's place; Error(transient) after a cancellation.
+  std::string run(const plan::Step& step, std::size_t number);
+
+ private:
+  Command command_for(const plan::Step& step) const;
+  void write_files(const plan::Step& step) const;
+
+  Setting setting_;
+  ProcessRunner& runner_;
+  EventSink& events_;
+  std::stop_token stop_;
+};
+
+// What a person reads first of a failed step: the first line of `lines` that speaks of an error, else the last.
+std::string telling_line(std::span<const std::string> lines);
+
+}  // namespace whittle::builder

@@ -1,0 +1,39 @@
+#include "builder/tool_table.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace whittle::builder {
+
+namespace {
+
+constexpr std::array kTools = {
+    KnownTool{"go", "go", "version", "builds Go programs", "apt-get install golang-go"},
+    KnownTool{"cargo", "cargo", "--version", "builds Rust programs", "apt-get install cargo"},
+    KnownTool{"rustc", "rustc", "--version", "compiles Rust for cargo", "apt-get install rustc"},
+    KnownTool{"cmake", "cmake", "--version", "configures CMake projects", "apt-get install cmake"},
+    KnownTool{"ninja", "ninja ninja-build", "--version", "builds what CMake configured", "apt-get install ninja-build"},
+    KnownTool{"make", "make gmake", "--version", "builds Makefile projects", "apt-get install make"},
+    KnownTool{"cc", "cc gcc clang", "--version", "compiles C", "apt-get install gcc libc6-dev"},
+    KnownTool{"c++", "c++ g++ clang++", "--version", "compiles C++", "apt-get install g++"},
+    KnownTool{"musl-gcc", "musl-gcc", "--version", "links small static C programs", "apt-get install musl-tools"},
+    KnownTool{"gcc", "gcc", "--version", "compiles C with the host's library", "apt-get install gcc libc6-dev"},
+    KnownTool{"g++", "g++", "--version", "compiles C++ with the host's library", "apt-get install g++"},
+    KnownTool{"clang", "clang", "--version", "compiles C with the host's library", "apt-get install clang"},
+    KnownTool{"clang++", "clang++", "--version", "compiles C++ with the host's library", "apt-get install clang"},
+    KnownTool{"zig", "zig", "version", "compiles C and C++ for other platforms", "pip install ziglang"},
+    KnownTool{"strip", "strip", "--version", "takes symbols out of programs", "apt-get install binutils"},
+};
+
+}  // namespace
+
+std::span<const KnownTool> known_tools() {
+  return kTools;
+}
+
+const KnownTool* find_known_tool(std::string_view name) {
+  const auto* found = std::find_if(kTools.begin(), kTools.end(), [&](const KnownTool& t) { return t.name == name; });
+  return found == kTools.end() ? nullptr : found;
+}
+
+}  // namespace whittle::builder
