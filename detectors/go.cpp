@@ -52,7 +52,9 @@ Modules read_workspace(const plan::SourceTree& tree) {
                     cat("the module ", backticked(member.value), " is outside the source tree"));
     }
     if (!tree.has(joined(folder, "go.mod"))) {
-      throw failure("go.work", member.line, cat("there is no module in ", backticked(member.value)));
+      throw failure("go.work", member.line,
+                    cat("there is no module in ", backticked(member.value),
+                        "; `env = { GOWORK = \"off\" }` under `[build]` ", "builds without the workspace"));
     }
     modules.list.push_back(read_module(tree, folder));
   }
@@ -77,9 +79,14 @@ std::optional<Modules> read_enclosing(const Surroundings& surroundings) {
   return std::nullopt;
 }
 
+bool ignores_workspaces(const plan::Config& config) {
+  const auto setting = config.build_env.find("GOWORK");
+  return setting != config.build_env.end() && setting->second.value == "off";
+}
+
 std::optional<Modules> read_modules(const Surroundings& surroundings) {
   const plan::SourceTree& tree = surroundings.app;
-  if (tree.has("go.work")) return read_workspace(tree);
+  if (tree.has("go.work") && !ignores_workspaces(surroundings.config)) return read_workspace(tree);
   if (tree.has("go.mod")) {
     Module module = read_module(tree, ".");
     Modules modules{.list = {},

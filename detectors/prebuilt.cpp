@@ -33,7 +33,9 @@ bool is_shared_library(std::string_view path) {
 // Reading the head of every file would cost more than all other detectors together: programs carry the
 // executable bit, or lie at the top.
 bool is_likely(const plan::Node& node) {
-  if (node.kind != plan::NodeKind::file || node.size < 64 || is_shared_library(node.path)) return false;
+  if (node.kind != plan::NodeKind::file || node.size < 64 || is_shared_library(node.path) || is_aside(node.path)) {
+    return false;
+  }
   return node.executable || node.path.find('/') == std::string::npos;
 }
 

@@ -264,7 +264,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   if (programs.empty()) throw failure("Cargo.toml", 0, "no package here has a program: it is a library");
   std::vector<CargoProgram> chosen;
   for (const CargoProgram& program : programs) {
-    if (is_wanted(surroundings.config, program.name, program.package)) chosen.push_back(program);
+    if (is_wanted(surroundings.config, program.name, ".")) chosen.push_back(program);
   }
 
   plan::Detection detection{.detector = "rust", .language = "rust", .score = kScore};
