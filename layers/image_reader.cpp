@@ -167,6 +167,10 @@ class Unpacker {
     const auto is_ours = [&](const std::string& path) { return made_here_.contains(path); };
     if (removal.is_opaque) {
       folder_.clear(removal.path, is_ours);
+      std::erase_if(folder_modes_, [&](const auto& item) {
+        const bool is_below = removal.path.empty() || item.first.starts_with(removal.path + "/");
+        return is_below && !is_ours(item.first);
+      });
     } else if (!is_ours(removal.path)) {
       folder_.remove(removal.path);
       forget_modes(removal.path);
