@@ -104,10 +104,20 @@ class Reading {
     const std::string name = name_in(root.annotations);
     root.annotations.erase("org.opencontainers.image.ref.name");
     root.annotations.erase("io.containerd.image.name");
-    for (const oci::Descriptor& blob : oci::closure(into_, root)) {
+    require_all_below(root);
+    return {root, name};
+  }
+
+  void require_all_below(const oci::Descriptor& root) const {
+    std::vector<oci::Descriptor> below;
+    try {
+      below = oci::closure(into_, root);
+    } catch (const Error& error) {
+      throw content_error(error.message());
+    }
+    for (const oci::Descriptor& blob : below) {
       if (!into_.has(blob.digest, blob.size)) throw content_error(cat("the blob ", blob.digest.str(), " is missing"));
     }
-    return {root, name};
   }
 
   void require_one(const oci::Index& index) const {

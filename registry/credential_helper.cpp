@@ -47,6 +47,14 @@ Error helper_error(const std::string& program, std::string why) {
   return error;
 }
 
+CapturedOutput run(ProcessRunner& processes, const Command& command, const std::stop_token& stop) {
+  try {
+    return run_captured(processes, command, stop);
+  } catch (const Error& error) {
+    throw helper_error(command.argv.front(), error.message());
+  }
+}
+
 }  // namespace
 
 std::optional<Credentials> ask_helper(const std::string& name, const std::string& server,
@@ -58,7 +66,7 @@ std::optional<Credentials> ask_helper(const std::string& name, const std::string
   const Command command{
       .argv = {program, "get"}, .env = variables, .folder = {}, .inherit_terminal = false, .input = server};
   const TimeLimit limit(kLongest, stop);
-  const CapturedOutput output = run_captured(processes, command, limit.token());
+  const CapturedOutput output = run(processes, command, limit.token());
   if (stop.stop_requested()) throw Error(Exit::transient, "cancelled");
   if (output.result.cancelled) throw helper_error(program, "it did not answer within a minute");
   if (!output.result.ok()) {

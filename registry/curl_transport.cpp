@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMaximumBody = 4 << 20;
 constexpr std::size_t kMaximumHeaders = 256 * 1024;
+constexpr std::uint64_t kWorthAsking = 1 << 20;
 constexpr long kConnectSeconds = 15;
 constexpr long kStallSeconds = 30;
 
@@ -267,6 +268,8 @@ class CurlTransport : public HttpTransport {
     // `Name;` is libcurl's way to send an empty value.
     for (const auto& [name, value] : request.headers) headers.add(value.empty() ? name + ";" : cat(name, ": ", value));
     if (!has_content_type) headers.add("Content-Type:");
+    // Asking first spares a large body that is refused; for a small one it is only one more round trip.
+    if (request.body_size < kWorthAsking) headers.add("Expect:");
     if (request.method == "HEAD") {
       curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
     } else if (request.body_source != nullptr) {
