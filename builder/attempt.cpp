@@ -123,7 +123,7 @@ void Attempt::run_step(std::size_t index) {
     events_.verbose(cat(step.name, ": was done for the same inputs"));
     return;
   }
-  events_.emit(Progress{step.name, 0, 1});
+  events_.info(step.name);
   const ProgramSnapshot before =
       step.report == Report::new_executables ? snapshot_of_programs(places_.work) : ProgramSnapshot{};
   StepRunner runner({.plan = setting_.plan,
@@ -146,7 +146,6 @@ void Attempt::run_step(std::size_t index) {
   }
   for (const fs::path& mark : step.network ? fetch_marks(index) : std::vector<fs::path>{}) write_file(mark, "");
   reported_.insert(reported_.end(), reported.begin(), reported.end());
-  events_.emit(Progress{step.name, 1, 1});
 }
 
 void Attempt::collect(const CachedResult& result) {

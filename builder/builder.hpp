@@ -51,4 +51,8 @@ InputKey input_key(const plan::BuildPlan& plan, const fs::path& source, const Ho
 Built build(const plan::BuildPlan& plan, const fs::path& source, const Host& host, const Options& options,
             ProcessRunner& runner, EventSink& events, std::stop_token stop);
 
+// Removes what interrupted builds left in the cache. False while a build is running: what else is in the
+// cache then belongs to it.
+bool remove_leftovers(const Host& host, EventSink& events);
+
 }  // namespace whittle::builder

@@ -89,6 +89,9 @@ std::string ending_of(const ProcessResult& result) {
 std::string telling_line(std::span<const std::string> lines) {
   for (const std::string& line : lines) {
     const std::string small = lower(line);
+    // The compiler's driver only repeats that its linker failed, `/usr/bin/ld: …` says why.
+    if (small.starts_with("collect2:")) continue;
+    if (line.find("/ld: ") != std::string::npos) return std::string(trim(line));
     if (small.find("error") != std::string::npos || small.find("undefined reference") != std::string::npos) {
       return std::string(trim(line));
     }
@@ -131,8 +134,18 @@ void StepRunner::write_files(const plan::Step& step) const {
   }
 }
 
+// As in Remote Execution: the folders of declared outputs are there before the command starts.
+void StepRunner::make_output_folders(const plan::Step& step) const {
+  for (const std::string& output : step.outputs) {
+    const std::optional<fs::path> path = confined(setting_.places.work, output);
+    if (!path) throw Error(Exit::usage, cat("step ", backticked(step.name), " has an output outside the work folder"));
+    make_folders(path->parent_path());
+  }
+}
+
 std::string StepRunner::run(const plan::Step& step, std::size_t number) {
   write_files(step);
+  make_output_folders(step);
   for (const fs::path& folder : cache_folders_of(step, setting_.places)) make_folders(folder);
   const Command command = command_for(step);
   if (const auto home = command.env.find("CARGO_HOME"); home != command.env.end()) {

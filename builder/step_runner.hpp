@@ -30,6 +30,7 @@ class StepRunner {
  private:
   Command command_for(const plan::Step& step) const;
   void write_files(const plan::Step& step) const;
+  void make_output_folders(const plan::Step& step) const;
 
   Setting setting_;
   ProcessRunner& runner_;

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/builder.hpp"
 
 namespace whittle::builder {
 
@@ -25,19 +26,24 @@ void remove_leftover(const fs::path& folder) {
 }
 
 // Called with the lock of the whole folder held, so nobody is between creating a folder and locking it.
-void sweep(const fs::path& work, EventSink& events) {
+// False when some folder is in use.
+bool sweep(const fs::path& work, EventSink& events) {
   std::error_code problem;
   std::vector<fs::path> folders;
   for (const fs::directory_entry& entry : fs::directory_iterator(work, problem)) {
     if (entry.is_directory(problem) && !entry.is_symlink(problem)) folders.push_back(entry.path());
   }
+  bool is_idle = true;
   for (const fs::path& folder : folders) {
     const std::string name = folder.filename().native();
     try {
       const fs::path lock = name.starts_with(kResults) ? folder / kLock : work / cat(name, ".lock");
       const bool is_aside = name.starts_with(".gone-");
       const std::optional<FileLock> mine = is_aside ? std::nullopt : FileLock::try_exclusive(lock);
-      if (!mine && !is_aside) continue;
+      if (!mine && !is_aside) {
+        is_idle = false;
+        continue;
+      }
       if (is_aside) {
         remove_tree(folder);
       } else {
@@ -48,6 +54,7 @@ void sweep(const fs::path& work, EventSink& events) {
       events.verbose(error.message());
     }
   }
+  return is_idle;
 }
 
 bool stays_inside(const SourceFile& link) {
@@ -133,6 +140,13 @@ void WorkFolder::fill(std::span<const SourceFile> files, bool copy, EventSink& e
     fs::create_directory_symlink(source_, path_ / "src", problem);
     check(problem, path_ / "src");
   }
+}
+
+bool remove_leftovers(const Host& host, EventSink& events) {
+  const fs::path work = host.cache / "work";
+  if (!fs::exists(work)) return true;
+  const FileLock whole(work / kLock, FileLock::Mode::exclusive);
+  return sweep(work, events);
 }
 
 ResultFolder::ResultFolder(const fs::path& cache) {

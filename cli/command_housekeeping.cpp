@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "builder/builder.hpp"
 #include "builder/toolchain.hpp"
 #include "cli/commands.hpp"
 #include "cli/runtime.hpp"
@@ -85,13 +86,12 @@ int cache_info(bool json, Session& session) {
 int cache_gc(Session& session) {
   const fs::path cache = session.cache_folder();
   const std::uint64_t before = usage_of(cache).bytes;
-  std::error_code problem;
-  for (const fs::directory_entry& entry : fs::directory_iterator(cache, problem)) {
-    if (session.stop().stop_requested()) break;
-    // A running build holds the lock of its work folder; everything else can be made again at any time.
-    if (entry.path().filename() == "work") {
-      builder::remove_idle_work(session.host(), session.events());
-    } else {
+  if (!builder::remove_leftovers(session.host(), session.events())) {
+    session.events().info("a build is running: only what interrupted builds left was removed");
+  } else {
+    std::error_code problem;
+    for (const fs::directory_entry& entry : fs::directory_iterator(cache, problem)) {
+      if (session.stop().stop_requested()) break;
       remove_tree(entry.path());
     }
   }

@@ -200,6 +200,7 @@ class LayerStream {
   // About a hundred times in all, however many files there are.
   void report(std::uint64_t done) {
     done_ = done;
+    if (done_ == reported_) return;
     if (done_ != total_ && done_ - reported_ < std::max<std::uint64_t>(total_ / 100, 1 << 20)) return;
     reported_ = done_;
     events_.emit(Progress{.item = cat("layer ", slice_.name), .done = done_, .total = total_});
