@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kDeepest = 32;  // nested folders and includes
 constexpr std::size_t kMostFiles = 2000;
+constexpr std::size_t kMostBytes = 32 << 20;  // of all files
 constexpr std::size_t kLongestValue = 1 << 16;
 
 enum class Truth { no, yes, unknown };
@@ -98,11 +99,13 @@ class Walker {
   }
 
   void walk_file(const std::string& path, const std::string& folder, Variables& variables, bool is_certain) {
-    if (++files_ > kMostFiles || depth_ >= kDeepest) return;
+    if (++files_ > kMostFiles || depth_ >= kDeepest || bytes_ > kMostBytes) return;
     ++depth_;
+    const std::string text = tree_.read(path);
+    bytes_ += text.size();
     std::vector<Block> blocks;
     Skipped skipped;
-    for (const CMakeCommand& command : parse_cmake(tree_.read(path), path)) {
+    for (const CMakeCommand& command : parse_cmake(text, path)) {
       if (!skipped.until.empty()) {
         skip(command, skipped, path);
         continue;
@@ -340,6 +343,9 @@ class Walker {
                       bool is_certain) {
     if (says(words, "IMPORTED") || says(words, "ALIAS") || says(words, "EXCLUDE_FROM_ALL") || is_aside(path)) return;
     const std::string& target = words.list.front();
+    const bool is_known = std::any_of(project_.programs.begin(), project_.programs.end(),
+                                      [&](const CMakeProgram& program) { return program.target == target; });
+    if (is_known) return;  // two branches of a condition, or a file that is read twice
     project_.programs.push_back({target, target, cat(path, ":", line), folder, is_certain, false});
   }
 
@@ -367,7 +373,7 @@ class Walker {
   CMakeProject project_;
   std::set<std::string> visited_, installed_, makers_;  // makers_: functions that add programs
   std::map<std::string, std::string> output_names_;
-  std::size_t files_ = 0;
+  std::size_t files_ = 0, bytes_ = 0;
   int depth_ = 0;
 };
 

@@ -14,6 +14,7 @@ namespace whittle::detectors {
 namespace {
 
 constexpr int kDeepest = 8;  // files that include each other
+constexpr int kMostFiles = 200;
 constexpr std::size_t kMostRules = 20000;
 
 struct Rule {
@@ -79,7 +80,7 @@ class Reader {
       : tree_(tree), variables_(tree, definitions) {}
 
   void read(const std::string& path, int depth = 0) {
-    if (depth > kDeepest) return;
+    if (depth > kDeepest || ++files_ > kMostFiles) return;
     bool in_define = false;
     Rule* open = nullptr;
     std::vector<std::optional<bool>> conditions;  // nothing: only make can tell
@@ -207,6 +208,7 @@ class Reader {
   const plan::SourceTree& tree_;
   MakeVariables variables_;
   std::vector<Rule> rules_;
+  int files_ = 0;
 };
 
 bool calls_compiler(std::string_view recipe) {

@@ -1,0 +1,120 @@
+#include <doctest/doctest.h>
+
+#include "tests/detectors/support.hpp"
+
+using namespace whittle;
+using test::Files;
+using test::Project;
+using test::Strings;
+
+namespace {
+
+plan::BuildPlan plan_of(const std::string& makefile, const std::string& toml = "") {
+  Files files = {{"Makefile", makefile}, {"src/main.c", ""}, {"src/part.c", ""}};
+  if (!toml.empty()) files["whittle.toml"] = toml;
+  return Project(files).plan();
+}
+
+std::string programs(const plan::BuildPlan& plan) {
+  std::string names;
+  for (const plan::Output& output : plan.outputs) names += (names.empty() ? "" : " ") + output.built + output.target;
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("a rule that links is a program, under whatever name the variables give it") {
+  const plan::BuildPlan plan = plan_of(
+      "PROG = checksums\nOBJ := src/main.o src/part.o\nall: $(PROG)\n$(PROG): $(OBJ)\n\t$(CC) $(LDFLAGS) -o $@ "
+      "$^\n%.o: %.c\n\t$(CC) -c -o $@ $<\n");
+  CHECK(programs(plan) == "src/checksums");
+  CHECK(plan.name == "checksums");
+  CHECK(plan.values.at("name").source == "Makefile:4");
+  CHECK(plan.image.entrypoint == Strings{"/bin/checksums"});
+  CHECK(plan.steps[0].argv == Strings{"make", "-j${jobs}",
+                                      "CC=${cc} -O2 ${compile_flags} -ffile-prefix-map=${work}=. ${link_flags}",
+                                      "checksums"});
+  CHECK(plan.steps[0].report == plan::Report::new_executables);
+  CHECK(plan.language == "c");
+}
+
+TEST_CASE("several styles of Makefile name the same program") {
+  for (const char* makefile : {
+           "tool: src/main.o\n\tcc -o tool src/main.o\n",
+           "all:\n\t$(CC) -Iinclude src/*.c -o tool\n",
+           "BIN ?= tool\nall: bin/$(BIN)\nbin/$(BIN): $(patsubst %.c,%.o,$(wildcard src/*.c)) | bin\n\t$(CC) $^ -o "
+           "$@\nbin:\n\tmkdir -p $@\n",
+           "SRC=$(wildcard src/*.c)\ntool: ${SRC:.c=.o}\n\t@${CC} -o $@ ${SRC:.c=.o} ${LDFLAGS}\n",
+           "ifeq ($(shell uname),Darwin)\nNAME = mac\nelse\nNAME = tool\nendif\n$(NAME): src/main.o ; $(CC) -o $@ $<\n",
+           "ifeq ($(OS),Windows_NT)\nEXE=.exe\nendif\nall: tool$(EXE)\ntool$(EXE): src/main.o\n\t$(CC) \\\n\t  -o $@ "
+           "$<\n",
+           "tool: tool.o part.o\n",
+           "include build.mk\n",
+           "define help\nnot: a rule\nendef\n.PHONY: all\nall: tool\ntool: ; $(CC) -o tool src/main.c\nlib.so: "
+           "src/part.o\n\t$(CC) -shared -o $@ $^\n",
+           "all: tool\ntool: src/main.o\n\t$(LINK.o) $^ -o $@\ncheck: tool_test\ntool_test: src/part.o\n\t$(CC) -o $@ "
+           "$^\n",
+       }) {
+    CAPTURE(makefile);
+    const plan::BuildPlan plan =
+        Project(Files{{"Makefile", makefile}, {"src/main.c", ""}, {"build.mk", "tool: src/main.o\n\t$(CC) -o $@ $^\n"}})
+            .plan();
+    CHECK(plan.image.default_process == "tool");
+    CHECK(plan.outputs.size() == 1);
+  }
+}
+
+TEST_CASE("what the default goal does not make is no program of the image") {
+  CHECK(programs(plan_of("all: app\napp: src/main.o\n\t$(CC) -o $@ $^\nbenchtool: src/part.o\n\t$(CC) -o $@ $^\n")) ==
+        "src/app");
+  CHECK(programs(plan_of("help:\n\t@echo help\napp: src/main.o\n\t$(CC) -o $@ $^\n")) == "src/app");
+  CHECK(programs(
+            plan_of(".DEFAULT_GOAL := two\none: src/main.o\n\t$(CC) -o $@ $^\ntwo: src/part.o\n\t$(CC) -o $@ $^\n")) ==
+        "src/two");
+}
+
+TEST_CASE("several programs need a default") {
+  const std::string two = "all: a b\na b: src/main.o\n\t$(CC) -o $@ $^\n";
+  CHECK(programs(plan_of(two, "[image]\ndefault = \"b\"\n")) == "src/a src/b");
+  CHECK_THROWS_AS(plan_of(two), Error);
+  CHECK(programs(plan_of(two, "[build]\ntargets = [\"b\"]\n")) == "src/b");
+}
+
+TEST_CASE("a Makefile that cannot be read promises nothing, with a warning") {
+  const plan::BuildPlan plan = plan_of("all:\n\t$(MAKE) -C src\n");
+  CHECK(programs(plan) == "src/*");
+  CHECK(plan.image.entrypoint.empty());
+  CHECK(plan.warnings == Strings{"no program could be read from Makefile: the programs will be those that appear"});
+  CHECK(plan.steps[0].argv.size() == 3);
+}
+
+TEST_CASE("a compiler that is called by name is out of reach, and the plan says so") {
+  const plan::BuildPlan plan = plan_of("all:\n\tgcc -o tool src/main.c\n");
+  CHECK(plan.warnings ==
+        Strings{"Makefile:2 calls a compiler by name, so that the static toolchain does not reach it; write `$(CC)`"});
+  CHECK(plan.steps[0].argv.size() == 3);  // the file is written by the goal `all`, not by a rule of its own
+}
+
+TEST_CASE("a Makefile without C, or beside the manifest of another language, is a task runner") {
+  CHECK(Project(Files{{"Makefile", "all:\n\techo\n"}}).survey().candidates.empty());
+  const Files go = {
+      {"Makefile", "all:\n\tgo build\n"}, {"go.mod", "module example.com/x\n"}, {"main.go", "package main\n"}};
+  CHECK(Project(go).survey().chosen == "go");
+  const Files node = {{"Makefile", "all:\n\tnpm ci\n"}, {"package.json", "{}"}, {"addon/main.c", ""}};
+  CHECK(Project(node).survey().candidates.empty());
+  CHECK(Project(node).error().exit() == Exit::nothing_detected);
+}
+
+TEST_CASE("C++ programs get a C++ compiler") {
+  const plan::BuildPlan plan =
+      Project(Files{{"GNUmakefile", "x: x.o\n\t$(CXX) -o $@ $^\n"}, {"Makefile", "wrong:\n"}, {"x.cpp", ""}}).plan();
+  CHECK(plan.language == "cpp");
+  CHECK(plan.steps[0].argv[3] == "CXX=${cxx} -O2 ${compile_flags} -ffile-prefix-map=${work}=. ${link_flags}");
+}
+
+TEST_CASE("Makefiles that refer to themselves come to an end") {
+  const plan::BuildPlan plan = plan_of(
+      "A = $(A)$(B)\nB = $(A)\nC = $(call C)$(\ninclude Makefile\n$(A): x\nx: $(A)\nall: app\napp: src/main.o\n\t$(CC) "
+      "-o $@ $^ $(A)\n");
+  CHECK(programs(plan) == "src/app");
+}
