@@ -101,7 +101,10 @@ Inputs gather(const plan::BuildPlan& plan, const fs::path& source, const Host& h
   inputs.tools = probe_tools(plan.tools, run_in, host, runner, stop);
   find_toolchains(inputs, plan, run_in, host, runner, events, stop);
 
-  inputs.files = list_source(inputs.source);
+  inputs.files = list_source(inputs.source, host.cache);
+  if (!plan.toolchains.empty()) {
+    std::erase_if(inputs.files, [&](const SourceFile& file) { return is_object_or_program(inputs.source, file); });
+  }
   StatIndex index(host.cache / "index" / identifier_of(inputs.source), events);
   const std::vector<std::string> all = {"**"};
   inputs.everything = digest_of_source(inputs.source, inputs.files, all, plan.image.ignore, index);

@@ -117,7 +117,7 @@ std::vector<plan::ReportedProgram> read_cmake_reply(const fs::path& work, const 
 
 ProgramSnapshot snapshot_of_programs(const fs::path& work) {
   ProgramSnapshot snapshot;
-  for (const SourceFile& file : list_source(work)) {
+  for (const SourceFile& file : list_everything(work)) {
     if (!S_ISREG(file.status.st_mode) || is_by_product(file.path) || !proof::is_elf(work / file.path)) continue;
     try {
       if (!proof::read_elf(work / file.path).is_executable) continue;

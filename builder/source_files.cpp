@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "proof/elf.hpp"
 
 namespace whittle::builder {
 
@@ -20,7 +21,7 @@ namespace {
 constexpr std::size_t kMaximumFiles = 1'000'000;
 constexpr int kMaximumDepth = 512;
 
-bool is_apart(std::string_view name) {
+bool is_own_folder_of_a_tool(std::string_view name) {
   return name == ".git" || name == ".hg" || name == ".svn" || name == ".whittle";
 }
 
@@ -30,10 +31,24 @@ std::string link_target(int folder, const char* name) {
   return size < 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(size));
 }
 
+// What other tools made and would make again: cargo's and many others' folders say so (bford.info/cachedir),
+// CMake's are known by their cache. They may be larger than the sources and change with every build.
+bool holds_build_products(int folder) {
+  constexpr std::string_view kSignature = "Signature: 8a477f597d28d172789f06886806bc55";
+  struct stat status {};
+  if (::fstatat(folder, "CMakeCache.txt", &status, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  const FileDescriptor tag(::openat(folder, "CACHEDIR.TAG", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  std::array<char, kSignature.size()> text{};
+  return tag && ::read(tag.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+         std::string_view(text.data(), text.size()) == kSignature;
+}
+
 // Lists through descriptors, so that long paths and folders that are renamed meanwhile do no harm.
 class Lister {
  public:
-  explicit Lister(const fs::path& root) : root_(root) {}
+  Lister(const fs::path& root, const fs::path& apart, bool everything) : root_(root), everything_(everything) {
+    if (apart.empty() || ::stat(apart.c_str(), &apart_) != 0) apart_ = {};
+  }
 
   void list(FileDescriptor opened, const std::string& prefix, int depth) {
     const std::unique_ptr<DIR, int (*)(DIR*)> folder(opened ? ::fdopendir(opened.get()) : nullptr, &::closedir);
@@ -46,7 +61,8 @@ class Lister {
       if (entry == nullptr && errno != 0) throw unreadable(prefix);
       if (entry == nullptr) return;
       const std::string_view name = entry->d_name;
-      if (name != "." && name != ".." && !is_apart(name)) add(::dirfd(folder.get()), entry->d_name, prefix, depth);
+      if (name != "." && name != ".." && !is_own_folder_of_a_tool(name))
+        add(::dirfd(folder.get()), entry->d_name, prefix, depth);
     }
   }
 
@@ -64,18 +80,26 @@ class Lister {
       if (errno == ENOENT) return;  // gone since the folder was read
       throw system_error(Exit::usage, cat("cannot read ", backticked((root_ / file.path).native())));
     }
+    const bool is_apart = file.status.st_ino == apart_.st_ino && file.status.st_dev == apart_.st_dev;
+    if (S_ISDIR(file.status.st_mode) && is_apart) return;
     if (S_ISLNK(file.status.st_mode)) file.link = link_target(folder, name);
+    FileDescriptor opened;
+    if (S_ISDIR(file.status.st_mode)) {
+      opened = FileDescriptor(::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (!everything_ && opened && holds_build_products(opened.get())) return;
+    }
     const bool is_folder = S_ISDIR(file.status.st_mode);
     const std::string below = file.path;
     files.push_back(std::move(file));
     if (files.size() > kMaximumFiles) {
       throw Error(Exit::usage, cat("more than a million files below ", backticked(root_.native())));
     }
-    if (!is_folder) return;
-    list(FileDescriptor(::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)), below, depth + 1);
+    if (is_folder) list(std::move(opened), below, depth + 1);
   }
 
   const fs::path& root_;
+  bool everything_;
+  struct stat apart_ {};
 };
 
 bool is_source_code(std::string_view path) {
@@ -104,6 +128,14 @@ std::string_view without_slashes(std::string_view pattern) {
   return pattern;
 }
 
+std::vector<SourceFile> listed(const fs::path& root, const fs::path& apart, bool everything) {
+  Lister lister(root, apart, everything);
+  lister.list(FileDescriptor(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), "", 0);
+  std::sort(lister.files.begin(), lister.files.end(),
+            [](const SourceFile& a, const SourceFile& b) { return a.path < b.path; });
+  return std::move(lister.files);
+}
+
 bool is_input(std::string_view path, std::span<const std::string> inputs) {
   return std::any_of(inputs.begin(), inputs.end(),
                      [&](const std::string& glob) { return glob == "**" || matches_glob(glob, path); });
@@ -111,12 +143,20 @@ bool is_input(std::string_view path, std::span<const std::string> inputs) {
 
 }  // namespace
 
-std::vector<SourceFile> list_source(const fs::path& root) {
-  Lister lister(root);
-  lister.list(FileDescriptor(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), "", 0);
-  std::sort(lister.files.begin(), lister.files.end(),
-            [](const SourceFile& a, const SourceFile& b) { return a.path < b.path; });
-  return std::move(lister.files);
+std::vector<SourceFile> list_source(const fs::path& root, const fs::path& apart) {
+  return listed(root, apart, false);
+}
+
+std::vector<SourceFile> list_everything(const fs::path& root) {
+  return listed(root, {}, true);
+}
+
+bool is_object_or_program(const fs::path& root, const SourceFile& file) {
+  if (!S_ISREG(file.status.st_mode)) return false;
+  const std::string_view name = std::string_view(file.path).substr(file.path.rfind('/') + 1);
+  const bool is_object = name.ends_with(".o") || name.ends_with(".lo");
+  const bool may_be_program = (file.status.st_mode & S_IXUSR) != 0 && name.find('.') == std::string_view::npos;
+  return (is_object || may_be_program) && proof::is_elf(root / file.path);
 }
 
 bool is_ignored(std::string_view path, std::span<const std::string> patterns) {

@@ -19,9 +19,16 @@ struct SourceFile {
   std::string link;  // target of a symbolic link
 };
 
-// Everything below `root`, sorted by path, without `.git`, `.hg`, `.svn` and `.whittle`. One status call a
-// file and no reading. A folder that cannot be listed is an Error(usage) naming it.
-std::vector<SourceFile> list_source(const fs::path& root);
+// Everything below `root`, sorted by path, without `.git`, `.hg`, `.svn` and `.whittle`, without the folder
+// `apart` (whittle's cache may lie in the tree) and without what holds build products: a CACHEDIR.TAG or a
+// CMakeCache.txt. One status call a file and no reading. A folder that cannot be listed is an Error(usage) naming it.
+std::vector<SourceFile> list_source(const fs::path& root, const fs::path& apart = {});
+// The same without leaving anything out.
+std::vector<SourceFile> list_everything(const fs::path& root);
+
+// An ELF object or program: what an earlier build in the tree has left. In a copy with the same times, make would
+// take it for up to date.
+bool is_object_or_program(const fs::path& root, const SourceFile& file);
 
 // Whether `path` is left out by the ignore patterns: the last pattern that matches it or a folder above it
 // decides, `!pattern` takes back. Sources and build files are never left out, whatever the
