@@ -120,10 +120,10 @@ std::string backticked(std::string_view text) {
   return cat('`', printable(text), '`');
 }
 
-std::string shell_line(std::span<const std::string> argv) {
+std::string shell_words(std::span<const std::string> words) {
   constexpr std::string_view kSafe = "@%+=:,./-_";
   std::string out;
-  for (const std::string& word : argv) {
+  for (const std::string& word : words) {
     if (!out.empty()) out += ' ';
     const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [&](unsigned char c) {
       return std::isalnum(c) != 0 || kSafe.find(static_cast<char>(c)) != std::string_view::npos;
@@ -142,7 +142,11 @@ std::string shell_line(std::span<const std::string> argv) {
     }
     out += '\'';
   }
-  return printable(out);
+  return out;
+}
+
+std::string shell_line(std::span<const std::string> argv) {
+  return printable(shell_words(argv));
 }
 
 std::string human_size(std::uint64_t bytes) {

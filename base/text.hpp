@@ -42,7 +42,9 @@ std::string lower(std::string_view text);      // ASCII only
 std::string printable(std::string_view text);
 // `text` made printable and put in backticks, the way messages name the user's objects.
 std::string backticked(std::string_view text);
-// A command line that could be pasted into a shell.
+// Words quoted for a POSIX shell where they need it, joined by spaces; bytes are left as they are.
+std::string shell_words(std::span<const std::string> words);
+// A command line that could be pasted into a shell, made printable.
 std::string shell_line(std::span<const std::string> argv);
 
 bool is_utf8(std::string_view text);

@@ -61,7 +61,8 @@ std::optional<std::string> Placeholders::value(std::string_view name) const {
       if (tool.name == wanted) return tool.path.native();
     }
   }
-  if (const auto words = list(name)) return join(*words, " ");
+  // Joined flags end up in a variable that a build tool hands to a shell (CFLAGS, CMAKE_C_FLAGS).
+  if (const auto words = list(name)) return shell_words(*words);
   return std::nullopt;
 }
 

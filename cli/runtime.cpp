@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -47,9 +48,10 @@ Json bundle_config(const RuntimeProcess& process) {
   Json namespaces = {{{"type", "pid"}}, {{"type", "ipc"}}, {{"type", "uts"}}, {{"type", "mount"}}};
   Json linux_settings = Json::object();
   if (::geteuid() != 0) {
+    // One id can be mapped without privileges, and runtimes insist that it is 0 inside.
     namespaces.push_back({{"type", "user"}});
-    linux_settings["uidMappings"] = {{{"containerID", process.uid}, {"hostID", ::geteuid()}, {"size", 1}}};
-    linux_settings["gidMappings"] = {{{"containerID", process.gid}, {"hostID", ::getegid()}, {"size", 1}}};
+    linux_settings["uidMappings"] = {{{"containerID", 0}, {"hostID", ::geteuid()}, {"size", 1}}};
+    linux_settings["gidMappings"] = {{{"containerID", 0}, {"hostID", ::getegid()}, {"size", 1}}};
   }
   linux_settings["namespaces"] = namespaces;
   if (process.memory_limit > 0) linux_settings["resources"] = {{"memory", {{"limit", process.memory_limit}}}};
@@ -125,7 +127,10 @@ Command bubblewrap_command(const fs::path& program, const fs::path& root, const 
 int run_process(const fs::path& root, const RuntimeProcess& process, Session& session) {
   const std::string path = session.variable("PATH");
   const std::string wanted = session.variable("WHITTLE_RUNTIME");
-  for (const Runtime& runtime : kRuntimes) {
+  std::vector<Runtime> runtimes(kRuntimes.begin(), kRuntimes.end());
+  // Without privileges bubblewrap keeps the image's user, an OCI runtime cannot.
+  if (::geteuid() != 0 && process.memory_limit == 0) std::rotate(runtimes.begin(), runtimes.end() - 1, runtimes.end());
+  for (const Runtime& runtime : runtimes) {
     if (!wanted.empty() && wanted != runtime.program) continue;
     const std::optional<fs::path> program = find_program(runtime.program, path);
     if (!program) continue;

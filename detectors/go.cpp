@@ -264,8 +264,17 @@ plan::Step list_step(const std::vector<Program>& programs, const Surroundings& s
   return step;
 }
 
+// Go itself uses `vendor/` from language version 1.14 on (go.dev/ref/mod, "Vendoring"). Packages published through a
+// module proxy keep vendor/modules.txt alone: there is nothing to build from in such a folder.
+bool is_vendored(const Surroundings& surroundings, const Modules& modules) {
+  const std::vector<std::string> version = split(modules.go.value, '.');
+  const bool is_old = version.size() > 1 && version[0] == "1" && parse_number(version[1]).value_or(14) < 14;
+  if (is_old || !surroundings.context.has(joined(modules.vendored, "vendor/modules.txt"))) return false;
+  return !surroundings.context.glob(joined(modules.vendored, "vendor/**/*.go")).empty();
+}
+
 bool needs_download(const Surroundings& surroundings, const Modules& modules) {
-  if (surroundings.context.has(joined(modules.vendored, "vendor/modules.txt"))) return false;
+  if (is_vendored(surroundings, modules)) return false;
   return std::any_of(modules.list.begin(), modules.list.end(),
                      [](const Module& module) { return module.file.requirements > 0; });
 }

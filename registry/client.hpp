@@ -21,7 +21,7 @@ class Clock;
 // What the caller's environment offers; tests give their own.
 struct ClientOptions {
   std::map<std::string, std::string> environment = {};  // all of it: credential helpers get it too
-  bool allow_http = false;                              // plain http beyond loopback (`--insecure`)
+  bool allow_http = false;                              // plain http beyond loopback (`--plain-http`)
   Clock* clock = nullptr;                               // the machine's when there is none
   ProcessRunner* processes = nullptr;                   // starts credential helpers; the system's when there is none
 };

@@ -103,16 +103,6 @@ void add_effort(Error& error, const Doing& doing, const Trial& trial) {
   error.detail(cat(effort, trial.tries, trial.tries == 1 ? " attempt in " : " attempts in ", seconds(trial.elapsed)));
 }
 
-void add_credentials_hint(Error& error, const Doing& doing, int status) {
-  if (doing.credentials) {
-    error.hint(
-        cat(*doing.credentials, status == 401 ? "; check that they are still valid" : "; check what they allow"));
-  } else {
-    error.hint(cat("no credentials for ", backticked(doing.host), " were found; log in with `docker login ",
-                   printable(doing.host), "` or `podman login ", printable(doing.host), "`"));
-  }
-}
-
 }  // namespace
 
 std::string words_of(const HttpResponse& response) {
@@ -123,14 +113,19 @@ std::string words_of(const HttpResponse& response) {
 Error refusal(const Doing& doing, const HttpResponse& response, const Trial& trial) {
   const bool is_credentials = response.status == 401 || response.status == 403;
   const bool is_passing = is_transient(response.status);
-  const Exit exit = is_credentials ? Exit::registry_credentials : is_passing ? Exit::transient : Exit::registry_content;
+  const bool is_absent = response.status == 404 && doing.method == "GET";
+  const Exit exit = is_credentials ? Exit::registry_credentials
+                    : is_passing   ? Exit::transient
+                    : is_absent    ? Exit::input_unavailable
+                                   : Exit::registry_content;
   Error error(exit, cat(backticked(doing.host), is_passing ? " could not do the " : " refused the ", doing.what));
   error.at(cat(doing.method, " ", redacted(doing.url))).cause(words_of(response));
-  if (is_credentials) add_credentials_hint(error, doing, response.status);
+  if (is_credentials && !doing.credentials.empty()) error.hint(doing.credentials);
   if (is_passing) {
     add_effort(error, doing, trial);
     error.hint("this is usually temporary (exit status 75); run the same command again");
   }
+  if (is_absent) error.hint("check the name and the tag");
   if (response.status == 413) error.hint("a proxy before the registry limits the size of requests; raise its limit");
   return error;
 }
@@ -150,7 +145,7 @@ Error breakdown(const Doing& doing, const TransportFailure& failure, const Trial
       Error error = located(Exit::usage, cat("cannot trust the connection to ", host));
       error.hint("if the registry has a certificate authority of its own, name its file in `SSL_CERT_FILE`");
       if (failure.text.find("wrong version number") != std::string::npos) {
-        error.hint("if it speaks plain http on purpose, pass `--insecure`");
+        error.hint("if it speaks plain http on purpose, pass `--plain-http`");
       }
       return error;
     }

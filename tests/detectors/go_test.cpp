@@ -64,7 +64,22 @@ TEST_CASE("modules are fetched by a step of their own, unless there are none or 
   CHECK_FALSE(fetch.env.contains("GOPROXY"));
   CHECK(fetch.inputs == Strings{"**/go.mod", "**/go.sum", "**/go.work", "**/go.work.sum"});
   CHECK(Project(Files{{"go.mod", kModule}, {"main.go", kMain}}).plan().steps.size() == 2);
-  CHECK(Project(Files{{"go.mod", required}, {"main.go", kMain}, {"vendor/modules.txt", ""}}).plan().steps.size() == 2);
+  const Files vendored = {{"go.mod", required},
+                          {"main.go", kMain},
+                          {"vendor/modules.txt", ""},
+                          {"vendor/golang.org/x/net/a.go", "package a\n"}};
+  CHECK(Project(Files(vendored)).plan().steps.size() == 2);
+}
+
+TEST_CASE("a vendor folder that Go itself would not use does not replace the download") {
+  const std::string requirement = "require golang.org/x/net v0.1.0\n";
+  const Files list_alone = {{"go.mod", kModule + requirement}, {"main.go", kMain}, {"vendor/modules.txt", ""}};
+  CHECK(step(Project(Files(list_alone)).plan(), "fetch modules").network);
+  const Files old = {{"go.mod", "module example.com/whoami\n\ngo 1.13\n\n" + requirement},
+                     {"main.go", kMain},
+                     {"vendor/modules.txt", ""},
+                     {"vendor/golang.org/x/net/a.go", "package a\n"}};
+  CHECK(step(Project(Files(old)).plan(), "fetch modules").network);
 }
 
 TEST_CASE("every main below cmd goes into one image, and the one named like the module starts") {

@@ -48,15 +48,15 @@ class PublicPrograms(WhittleTestCase):
         self.whittle("check", built.reference)
         return self.whittle("run", built.reference, "--", *arguments, expect=None)
 
-    def test_whoami_a_go_service_without_dependencies_on_c(self):
-        tree = self.go_module("github.com/traefik/whoami", "v1.11.0")
-        result = self.runs(tree, "--help")
-        self.assertIn("-port", result.stderr)
-
-    def test_hey_a_go_program_with_dependencies(self):
+    def test_hey_whose_published_vendor_folder_is_empty(self):
         tree = self.go_module("github.com/rakyll/hey", "v0.1.4")
         result = self.runs(tree, "--help")
         self.assertIn("Usage: hey", result.stderr)
+
+    def test_gojq_a_go_program_below_cmd(self):
+        tree = self.go_module("github.com/itchyny/gojq", "v0.12.16")
+        result = self.runs(tree, "-n", "[1, 2] | add")
+        self.assertEqual(result.stdout, "3\n")
 
     def test_hexyl_a_rust_program_with_dependencies(self):
         tree = self.crate("hexyl", "0.16.0")
