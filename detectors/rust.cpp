@@ -164,7 +164,7 @@ plan::Step fetch_step(const Surroundings& surroundings, const std::string& lock,
   step.argv.insert(step.argv.end(), {"--target", target_triple(surroundings.platform)});
   step.env = environment();
   step.folder = step_folder(surroundings);
-  step.inputs = {"**/Cargo.toml", "**/Cargo.lock", "**/.cargo/*", "**/*.rs"};
+  step.inputs = {"**/Cargo.toml", "**/Cargo.lock", "**/.cargo/*"};
   step.network = true;
   return step;
 }
