@@ -94,7 +94,8 @@ func (answer *dualAnswer) readPlain(blob *blobFile) (int64, error) {
 
 func (answer *dualAnswer) compare(size int64) error {
 	if answer.Podman.DiffID != answer.DiffID || answer.Podman.TarSize != size {
-		return fmt.Errorf("tar-split gives %s of %d bytes, zstd gives %s of %d", answer.Podman.DiffID, answer.Podman.TarSize, answer.DiffID, size)
+		return fmt.Errorf("tar-split gives %s of %d bytes, zstd gives %s of %d",
+			answer.Podman.DiffID, answer.Podman.TarSize, answer.DiffID, size)
 	}
 	if err := sameKeys(answer.Tree, answer.Podman.Tree, "Podman"); err != nil {
 		return err
@@ -120,8 +121,8 @@ func (answer *dualAnswer) compare(size int64) error {
 	return nil
 }
 
-// partiallyPulled drops what a partial pull does not restore, whoever wrote the blob: it fills folders after setting their times, and
-// gives symbolic links nothing but their target. (Nor does it create devices and fifos, but no layer of whittle's has them.)
+// partiallyPulled drops what a partial pull does not restore, whoever wrote the blob: it fills folders after setting their times,
+// and gives symbolic links nothing but their target. (Nor does it create devices and fifos, but no layer of whittle's has them.)
 func partiallyPulled(entry treeEntry) treeEntry {
 	switch entry.Type {
 	case "symlink":
@@ -153,8 +154,8 @@ const (
 	skippableMagic = 0x184D2A50
 )
 
-// annotationsFromFooters reads Podman's footer, which Podman never does, and requires that both footers, both skippable frames and
-// the blob's end fit each other without a gap.
+// annotationsFromFooters reads Podman's footer, which Podman never does, and requires that both footers, both skippable frames
+// and the blob's end fit each other without a gap.
 func annotationsFromFooters(blob *blobFile) (map[string]string, error) {
 	tail := make([]byte, frameHeader+podmanFooter+frameHeader+stargzFooter)
 	if _, err := blob.ReadAt(tail, blob.size-int64(len(tail))); err != nil {
@@ -175,9 +176,12 @@ func annotationsFromFooters(blob *blobFile) (map[string]string, error) {
 	case tarSplitOffset != tocOffset+tocLength+frameHeader || footers != tarSplitOffset+tarSplitLength:
 		return nil, errors.New("TOC, tar-split and footers do not follow each other without a gap")
 	}
-	toc := make([]byte, tocLength)
-	if _, err := blob.ReadAt(toc, int64(tocOffset)); err != nil {
-		return nil, err
+	toc, err := packedPart(blob, tocOffset, tocLength, word(podman+16))
+	if err != nil {
+		return nil, fmt.Errorf("TOC: %w", err)
+	}
+	if _, err := packedPart(blob, tarSplitOffset, tarSplitLength, word(podman+48)); err != nil {
+		return nil, fmt.Errorf("tar-split: %w", err)
 	}
 	const prefix = "io.github.containers.zstd-chunked."
 	return map[string]string{
@@ -185,6 +189,28 @@ func annotationsFromFooters(blob *blobFile) (map[string]string, error) {
 		prefix + "manifest-position": fmt.Sprintf("%d:%d:%d:%d", tocOffset, tocLength, word(podman+16), word(podman+24)),
 		prefix + "tarsplit-position": fmt.Sprintf("%d:%d:%d", tarSplitOffset, tarSplitLength, word(podman+48)),
 	}, nil
+}
+
+// packedPart returns a part's compressed bytes after checking that it is a skippable frame of zstd data of the size that the footer
+// says. No library looks at that size.
+func packedPart(blob *blobFile, offset, length, unpackedSize uint64) ([]byte, error) {
+	part := make([]byte, frameHeader+length)
+	if _, err := blob.ReadAt(part, int64(offset-frameHeader)); err != nil {
+		return nil, err
+	}
+	if binary.LittleEndian.Uint32(part) != skippableMagic || uint64(binary.LittleEndian.Uint32(part[4:])) != length {
+		return nil, errors.New("not in a skippable frame of its length")
+	}
+	decoder, err := zstd.NewReader(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer decoder.Close()
+	unpacked, err := decoder.DecodeAll(part[frameHeader:], nil)
+	if err == nil && uint64(len(unpacked)) != unpackedSize {
+		err = fmt.Errorf("%d bytes when unpacked, the footer says %d", len(unpacked), unpackedSize)
+	}
+	return part[frameHeader:], err
 }
 
 type countingWriter struct{ count int64 }

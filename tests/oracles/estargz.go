@@ -22,6 +22,11 @@ type estargzAnswer struct {
 	Files     map[string]digest.Digest `json:"files"`  // of regular files and hard links, without a leading slash
 }
 
+type lazyLayer struct {
+	*estargz.Reader
+	estargz.TOCEntryVerifier
+}
+
 func estargzCommand(arguments []string) (any, error) {
 	flags := flag.NewFlagSet("estargz", flag.ContinueOnError)
 	tocDigest := flags.String("toc-digest", "", "what the layer's annotation says")
@@ -59,32 +64,32 @@ func readLazily(name string, tocDigest digest.Digest) (*estargzAnswer, error) {
 	if !found {
 		return answer, errors.New("the TOC has no root folder")
 	}
-	return answer, answer.readFolder(reader, verifiers, root, "")
+	return answer, answer.readFolder(&lazyLayer{reader, verifiers}, root, "")
 }
 
-func (answer *estargzAnswer) readFolder(reader *estargz.Reader, verifiers estargz.TOCEntryVerifier, folder *estargz.TOCEntry, at string) error {
+func (answer *estargzAnswer) readFolder(layer *lazyLayer, folder *estargz.TOCEntry, at string) error {
 	var failure error
 	folder.ForeachChild(func(base string, entry *estargz.TOCEntry) bool {
 		name := path.Join(at, base)
 		switch entry.Type {
 		case "dir":
-			failure = answer.readFolder(reader, verifiers, entry, name)
+			failure = answer.readFolder(layer, entry, name)
 		case "reg":
-			answer.Files[name], failure = answer.readFile(reader, verifiers, entry)
+			answer.Files[name], failure = answer.readFile(layer, entry)
 		}
 		return failure == nil
 	})
 	return failure
 }
 
-func (answer *estargzAnswer) readFile(reader *estargz.Reader, verifiers estargz.TOCEntryVerifier, entry *estargz.TOCEntry) (digest.Digest, error) {
-	file, err := reader.OpenFile(entry.Name)
+func (answer *estargzAnswer) readFile(layer *lazyLayer, entry *estargz.TOCEntry) (digest.Digest, error) {
+	file, err := layer.OpenFile(entry.Name)
 	if err != nil {
 		return "", err
 	}
 	content := sha256.New()
 	for offset := int64(0); offset < entry.Size; {
-		chunk, found := reader.ChunkEntryForOffset(entry.Name, offset)
+		chunk, found := layer.ChunkEntryForOffset(entry.Name, offset)
 		if !found || chunk.ChunkOffset != offset || chunk.ChunkSize <= 0 {
 			return "", fmt.Errorf("%s: no chunk starts at %d of %d bytes", entry.Name, offset, entry.Size)
 		}
@@ -92,7 +97,7 @@ func (answer *estargzAnswer) readFile(reader *estargz.Reader, verifiers estargz.
 		if _, err := file.ReadAt(data, offset); err != nil {
 			return "", fmt.Errorf("%s: chunk at %d: %w", entry.Name, offset, err)
 		}
-		verifier, err := verifiers.Verifier(chunk)
+		verifier, err := layer.Verifier(chunk)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", entry.Name, err)
 		}

@@ -23,6 +23,7 @@ import (
 	istorage "go.podman.io/image/v5/storage"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
+	"go.podman.io/storage/pkg/archive"
 )
 
 type pullAnswer struct {
@@ -113,7 +114,13 @@ func isolatedContext(folder string) (*types.SystemContext, error) {
 	}
 	registries := filepath.Join(own, "registries.conf")
 	credentials := filepath.Join(own, "auth.json")
-	if err := errors.Join(os.WriteFile(registries, nil, 0o600), os.WriteFile(credentials, []byte("{}"), 0o600)); err != nil {
+	signatures := fmt.Sprintf("default-docker: {lookaside: 'file://%s/signatures'}\n", own)
+	err := errors.Join(
+		os.WriteFile(registries, nil, 0o600),
+		os.WriteFile(credentials, []byte("{}"), 0o600),
+		os.WriteFile(filepath.Join(own, "registries.d", "own.yaml"), []byte(signatures), 0o600),
+	)
+	if err != nil {
 		return nil, err
 	}
 	return &types.SystemContext{
@@ -150,7 +157,8 @@ func (answer *pullAnswer) readLayers(store storage.Store) error {
 }
 
 func exportedTree(store storage.Store, layer *storage.Layer) (map[string]*treeEntry, error) {
-	stream, err := store.Diff(layer.Parent, layer.ID, nil)
+	uncompressed := archive.Uncompressed
+	stream, err := store.Diff(layer.Parent, layer.ID, &storage.DiffOptions{Compression: &uncompressed})
 	if err != nil {
 		return nil, err
 	}

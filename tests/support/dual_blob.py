@@ -20,11 +20,14 @@ import subprocess
 import tarfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
+
+from support.layouts import CONFIG, INDEX, LAYER_ZSTD, MANIFEST, REF_NAME
 
 ZEROS_MINIMUM = 1024  # a run this long is a chunk of its own
 CHUNK_MAXIMUM = 1 << 20
-# One less, since Podman takes a multi-chunk file for the same as a file of another layer that equals its first chunk, and fails: files
-# of 2^20 zeros exist, files of this length hardly.
+# One less, since Podman takes a multi-chunk file for the same as a file of another layer that equals its first chunk, and fails:
+# files of 2^20 zeros exist, files of this length hardly.
 ZEROS_MAXIMUM = CHUNK_MAXIMUM - 1
 
 TYPES = {
@@ -74,7 +77,8 @@ def dual_blob(tar, level=3, change_toc=lambda toc: None):
     tar_split.append(segment(tar[at:]))
     blob += frame(pending, level)
 
-    packed_tar_split, tar_split_size = packed(b"".join(json_bytes({**line, "position": i}) + b"\n" for i, line in enumerate(tar_split)))
+    lines = (json_bytes({**line, "position": number}) + b"\n" for number, line in enumerate(tar_split))
+    packed_tar_split, tar_split_size = packed(b"".join(lines))
     toc = {"version": 1, "entries": entries, "tarSplitDigest": sha256(packed_tar_split)}
     change_toc(toc)
     toc_json = json_bytes(toc)  # no line feed at the end: stargz's digest is of what a JSON parser consumes
@@ -105,8 +109,8 @@ def dual_blob(tar, level=3, change_toc=lambda toc: None):
 def write_chunks(blob, entry, content, level):
     """Appends the frames of a file and completes its entry, which is also its first chunk; returns the entries of the others."""
     pieces = chunks(content)
-    # Podman makes holes of these chunks instead of fetching them. Were all of a file's chunks of this kind, and nothing else missing,
-    # it would send a request without a range.
+    # Podman makes holes of these chunks instead of fetching them. Were all of a file's chunks of this kind, and nothing else
+    # missing, it would send a request without a range.
     all_zero = all(is_zeros for _, _, is_zeros in pieces)
     entry["digest"] = sha256(content)
     chunk_entries = []
@@ -121,7 +125,7 @@ def write_chunks(blob, entry, content, level):
             chunk["chunkType"] = "zeros"
         blob += frame(content[offset : offset + size], level)
         chunk_entries.append(chunk)
-    # Of a file's last entry, else Podman takes the next file's offset and fetches the headers between; of its first by convention.
+    # Of the last entry: else Podman takes the next file's offset and fetches the headers between. Of the first: by convention.
     chunk_entries[0]["endOffset"] = chunk_entries[-1]["endOffset"] = len(blob)
     return chunk_entries[1:]
 
@@ -155,6 +159,36 @@ def rollsum_chunks(content, begin, end):
         yield chunk, end - chunk
 
 
+def write_dual_layout(folder, blobs, name):
+    """An OCI layout with one image of these layers, as an index of two manifests over the same blobs: the first for
+    stargz-snapshotter (containerd takes the first that fits), the second for Podman (which looks for the annotation in the index).
+    Both kinds of annotations on one descriptor are an error to Podman. Returns the digests of the two manifests."""
+    folder = Path(folder)
+    (folder / "blobs/sha256").mkdir(parents=True)
+
+    def add(data, media_type, **more):
+        data = data if isinstance(data, bytes) else json_bytes(data)
+        (folder / "blobs/sha256" / sha256(data).removeprefix("sha256:")).write_bytes(data)
+        return {"mediaType": media_type, "digest": sha256(data), "size": len(data), **more}
+
+    def add_manifest(annotations_of, **more):
+        layers = [add(blob.data, LAYER_ZSTD, annotations=annotations_of(blob)) for blob in blobs]
+        return add({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}, MANIFEST, **more)
+
+    platform = {"architecture": "amd64", "os": "linux"}
+    config = add({**platform, "config": {}, "rootfs": {"type": "layers", "diff_ids": [blob.diff_id for blob in blobs]}}, CONFIG)
+    manifests = [
+        add_manifest(lambda blob: blob.stargz_annotations, platform=platform),
+        add_manifest(
+            lambda blob: blob.podman_annotations, platform=platform, annotations={"io.github.containers.compression.zstd": "true"}
+        ),
+    ]
+    index = add({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}, INDEX, annotations={REF_NAME: name})
+    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    (folder / "index.json").write_bytes(json_bytes({"schemaVersion": 2, "mediaType": INDEX, "manifests": [index]}))
+    return [manifest["digest"] for manifest in manifests]
+
+
 def toc_name(member):
     return member.name + "/" * member.isdir()  # tarfile drops the slash that the header has
 
@@ -163,7 +197,8 @@ def toc_entry(member):
     """What the tar's headers say: Podman requires that it is the same in the TOC and the tar-split."""
     if {"atime", "ctime"} & member.pax_headers.keys():
         raise ValueError(f"{member.name}: access and change times are not part of a layer")
-    xattrs = {key[len("SCHILY.xattr.") :]: value for key, value in member.pax_headers.items() if key.startswith("SCHILY.xattr.")}
+    prefix = "SCHILY.xattr."
+    xattrs = {key[len(prefix) :]: value for key, value in member.pax_headers.items() if key.startswith(prefix)}
     entry = {
         "type": TYPES[member.type],
         "name": toc_name(member),
