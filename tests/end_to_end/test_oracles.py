@@ -330,6 +330,12 @@ class PartialPulls(OracleTest):
         self.assertEqual(offset, missing["offset"])
         self.assertLess(size, missing["chunkSize"] + 100)
 
+    def test_times_of_folders_and_links_and_special_files_are_lost(self):
+        link = entry("folder/link", kind=tarfile.SYMTYPE, linkname="x", mtime=5)
+        applied = self.pull(dual_blob(tar_of(folder("folder", mtime=5), link, entry("fifo", kind=tarfile.FIFOTYPE), entry("x", mtime=5))))
+        self.assertEqual(sorted(applied["tree"]), ["folder", "folder/link", "x"])
+        self.assertEqual([name for name, item in applied["tree"].items() if item["mtime"] == 5], ["x"])
+
     def test_a_file_of_zeros_alone_must_not_be_all_holes(self):
         tar = tar_of(entry("zeros", bytes(2 * ZEROS_MAXIMUM)))
         self.pull(dual_blob(tar), self.temporary / "data")
