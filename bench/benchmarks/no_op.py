@@ -2,17 +2,18 @@
 
 import contextlib
 
-from benchmarks.first_build import GO_FLAGS
 from harness.measure import Contender
-from harness.rows import Bar, Row
 from harness.registries import EmptyBase
+from harness.rows import Bar, Row
 
 
 def rows(bench):
     tree, package, module = bench.service()
     bench.run_whittle("build", tree)
     whittle = bench.whittle_contender("build", ".", folder=tree)
-    contenders = [whittle, go_build(bench, tree, package)]
+    by_hand = bench.by_hand(tree, lambda _: "go build")
+    bench.stopwatch.once(by_hand.first_build())
+    contenders = [whittle, by_hand.again()]
     with contextlib.ExitStack() as stack:
         with bench.part("no-op ko"):
             contenders.append(ko_build(bench, tree, package, stack))
@@ -24,11 +25,6 @@ def rows(bench):
     for ko in others:
         yield Row("no-op", what, "s", ours.seconds, ko.contender.name, ko.seconds, Bar(0.25))
     yield Row("no-op", "the same, to be under 100 ms", "s", ours.seconds, bar=Bar(0.100, of_ratio=False))
-
-
-def go_build(bench, tree, package):
-    environment = {"CGO_ENABLED": "0", "GOCACHE": bench.folder / "gocache"}
-    return Contender("go build", ["go", "build", *GO_FLAGS, "-o", bench.folder / "program", package], tree, environment)
 
 
 def ko_build(bench, tree, package, stack):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import peers
+from harness.by_hand import ByHand
 from harness.measure import Contender, Failed, Stopwatch, Unavailable
 from support.case import remove_tree
 
@@ -65,10 +66,14 @@ class Bench:
             raise Failed(f"$ {' '.join(argv)}\nexit {said.returncode}\n{said.stdout}{said.stderr}")
         return said.stdout
 
-    def steps_of(self, *arguments):
-        """The commands that whittle would run, for the results file: whoever reads it can compare the flags."""
-        plan = json.loads(self.run_whittle("plan", "--json", *arguments))
-        return [step["argv"] for step in plan["steps"]]
+    def homes(self, name="whittle"):
+        environment = self.whittle_environment(name)
+        return environment["WHITTLE_STORE"], environment["WHITTLE_CACHE"]
+
+    def by_hand(self, tree, name_of):
+        """`name_of` says what the plan's commands are called in the report."""
+        plan = json.loads(self.run_whittle("plan", "--json", tree))
+        return ByHand(name_of(plan), tree, plan, self.folder / "by-hand")
 
     def helper(self, name):
         """A program that bench/CMakeLists.txt builds."""

@@ -44,12 +44,19 @@ class Row:
             self.what,
             quantity(self.whittle, self.unit),
             f"{self.peer}: {quantity(self.theirs, self.unit)}" if self.theirs is not None else "",
-            f"{self.ratio:.2f}×" if self.ratio is not None else "",
+            self.shown_ratio(),
             bar,
             {True: "yes", False: "**no**", None: ""}[self.reached],
             self.note,
         ]
         return [cell.replace("|", "\\|") for cell in cells]
+
+    def shown_ratio(self):
+        """Two digits, or three where two would contradict the verdict."""
+        if self.ratio is None:
+            return ""
+        is_misleading = self.reached is False and self.bar.of_ratio and round(self.ratio, 2) <= self.bar.most
+        return f"{self.ratio:.3f}×" if is_misleading else f"{self.ratio:.2f}×"
 
     def summary(self):
         return ", ".join(cell for cell in self.cells()[2:6] if cell)
