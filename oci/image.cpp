@@ -235,11 +235,11 @@ Config Config::decode(std::string_view text, std::string_view what) {
     for (const std::string& diff_id : list_member(member(json, "rootfs"), "diff_ids", what)) {
       config.diff_ids.push_back({digest_value(diff_id, what)});
     }
-    const Json& history = member(json, "history");
-    if (!history.is_null() && (!history.is_array() || history.size() > kMaximumEntries)) {
+    const Json& steps = member(json, "history");
+    if (!steps.is_null() && (!steps.is_array() || steps.size() > kMaximumEntries)) {
       refuse(what, "`history` must be a list");
     }
-    for (const Json& step : history) config.history.push_back(history_from(step, what));
+    for (const Json& step : steps) config.history.push_back(history_from(step, what));
     return config;
   });
 }

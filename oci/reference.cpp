@@ -146,6 +146,9 @@ std::string repository_from(std::string_view text) {
     while (!component.empty() && !is_lower_or_digit(component.back())) component.pop_back();
     if (!component.empty()) components.push_back(component);
   }
+  // A first component with a dot, or `localhost`, would be read as a host.
+  if (components.size() > 1) std::replace(components[0].begin(), components[0].end(), '.', '-');
+  if (components.size() > 1 && looks_like_host(components[0])) components[0] += "-local";
   const std::string name = join(components, "/");
   return name.empty() || name.size() > kMaximumName ? "app" : name;
 }
