@@ -20,6 +20,8 @@ namespace whittle {
 
 namespace {
 
+constexpr std::uint64_t kWriteBehind = 8 << 20;
+
 Error file_error(std::string_view doing, const fs::path& path, int number = errno) {
   return system_error(Exit::export_failed, cat("cannot ", doing, " ", backticked(path.native())), number);
 }
@@ -115,7 +117,13 @@ void AtomicFile::write(Bytes bytes) {
       throw file_error("write", temporary_);
     }
     bytes = bytes.subspan(static_cast<std::size_t>(size));
+    written_ += static_cast<std::uint64_t>(size);
   }
+  // The sync at the end is short when most of the file is on its way already. Advice: failing is harmless.
+  if (written_ - started_ < kWriteBehind) return;
+  ::sync_file_range(file_.get(), static_cast<off_t>(started_), static_cast<off_t>(written_ - started_),
+                    SYNC_FILE_RANGE_WRITE);
+  started_ = written_;
 }
 
 void AtomicFile::commit(const fs::path& target, unsigned mode) {

@@ -67,6 +67,7 @@ class AtomicFile : public Sink {
  private:
   fs::path temporary_;
   FileDescriptor file_;
+  std::uint64_t written_ = 0, started_ = 0;  // of which the disk has been set to work on `started_`
 };
 
 // `AtomicFile` for a text that is in memory.
