@@ -119,6 +119,7 @@ WorkFolder::WorkFolder(const fs::path& cache, const fs::path& source, EventSink&
   if (fs::exists(path_)) remove_leftover(path_);
   sweep(path_.parent_path(), events);
   make_folders(keep_);
+  make_folders(path_);  // from here on others see that a build is running
 }
 
 WorkFolder::~WorkFolder() {

@@ -20,24 +20,6 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-// Path, mode, size, times and content of everything below a folder.
-std::string fingerprint(const fs::path& root) {
-  std::string out;
-  for (const SourceFile& file : list_everything(root)) {
-    const struct stat& status = file.status;
-    out += cat(file.path, " ", status.st_mode, " ", status.st_size, " ", status.st_ino, " ", status.st_mtim.tv_sec, ".",
-               status.st_mtim.tv_nsec, " ", status.st_ctim.tv_sec, ".", status.st_ctim.tv_nsec, " ", file.link, "\n");
-  }
-  return out;
-}
-
-void make_read_only(const fs::path& root) {
-  for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    fs::permissions(entry.path(), fs::perms::owner_write, fs::perm_options::remove);
-  }
-  fs::permissions(root, fs::perms::owner_write, fs::perm_options::remove);
-}
-
 plan::BuildPlan sleeping_plan() {
   plan::BuildPlan plan = c_plan();
   plan.toolchains = {host_compiler()};
@@ -86,24 +68,6 @@ TEST_CASE("a dynamic program is exit 55 with every reason and remedy") {
                                  "needs libm.so.6", "needs libc.so.6"});
   CHECK(error.hints() == Names{"link the program with `-static-pie`, or with `-static`",
                                "install the static archive `libz.a` and link with it"});
-}
-
-TEST_CASE("the source is never written to, not even its times, by any language") {
-  struct Language {
-    plan::BuildPlan (*plan)();
-    void (*write)(const Machine&);
-  };
-  for (const Language& language :
-       {Language{c_plan, write_c}, Language{go_plan, write_go}, Language{rust_plan, write_rust},
-        Language{cmake_plan, write_cmake}, Language{make_plan, write_make}}) {
-    Machine machine;
-    language.write(machine);
-    make_read_only(machine.source);
-    const std::string before = fingerprint(machine.source);
-    CHECK(machine.build(language.plan()).artifacts.size() == 1);
-    CHECK(fingerprint(machine.source) == before);
-    fs::permissions(machine.source, fs::perms::owner_all);
-  }
 }
 
 TEST_CASE("make does not take a program of an earlier build in the tree for up to date") {
