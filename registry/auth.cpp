@@ -64,11 +64,21 @@ const std::optional<Credentials>& Authenticator::credentials() {
   return credentials_;
 }
 
-std::optional<std::string> Authenticator::described() const {
+std::string Authenticator::advice() const {
   const std::lock_guard lock(mutex_);
-  if (!credentials_) return std::nullopt;
-  const std::string whose = credentials_->user.empty() ? "a token" : backticked(credentials_->user);
-  return cat("credentials for ", whose, " came from ", credentials_->source);
+  return advice_unlocked();
+}
+
+std::string Authenticator::advice_unlocked() const {
+  if (credentials_) {
+    const std::string whose = credentials_->user.empty() ? "a token" : backticked(credentials_->user);
+    return cat("credentials for ", whose, " came from ", credentials_->source,
+               "; check that they are still valid and allow this");
+  }
+  if (!looked_up_) return cat(backticked(host_), " did not ask for credentials, so none were sent");
+  const std::string name = printable(host_);
+  return cat("no credentials for `", name, "` were found; log in with `docker login ", name, "` or `podman login ",
+             name, "`");
 }
 
 std::optional<std::string> Authenticator::authorization(const std::vector<std::string>& scopes) {
@@ -180,11 +190,11 @@ Authenticator::Token Authenticator::fetch(const std::vector<std::string>& scopes
     trial = send();
   }
   if (status() == 200) return decode(std::get<HttpResponse>(trial.outcome));
-  Doing doing{.what = "request for a token", .method = request.method, .url = request.url, .host = host_};
-  if (credentials_) {
-    doing.credentials = cat("credentials for ", credentials_->user.empty() ? "a token" : backticked(credentials_->user),
-                            " came from ", credentials_->source);
-  }
+  const Doing doing{.what = "request for a token",
+                    .method = request.method,
+                    .url = request.url,
+                    .host = host_,
+                    .credentials = advice_unlocked()};
   throw failure(doing, trial);
 }
 

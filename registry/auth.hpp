@@ -36,8 +36,8 @@ class Authenticator {
   bool renew(const Url& registry, const HttpResponse& refusal, const std::vector<std::string>& scopes,
              const std::optional<std::string>& used);
 
-  // "credentials for `ci-bot` came from `~/.docker/config.json`"; nothing when there were none.
-  std::optional<std::string> described() const;
+  // What to do when the registry refuses us: "credentials for `ci-bot` came from `~/.docker/config.json`; …"
+  std::string advice() const;
 
  private:
   struct Token {
@@ -50,6 +50,7 @@ class Authenticator {
     Reach reach = Reach::anywhere;
   };
   const std::optional<Credentials>& credentials();
+  std::string advice_unlocked() const;
   Realm checked_realm(const Url& registry, const Challenge& challenge, const std::string& peer) const;
   void refresh(const std::string& key, const std::vector<std::string>& scopes);
   Token fetch(const std::vector<std::string>& scopes);

@@ -166,7 +166,10 @@ std::vector<Helper> helpers_for(const Json& document, const std::vector<std::str
   if (const Json* helpers = member(document, "credHelpers", "object")) {
     for (const std::string& candidate : wanted) {
       for (const auto& [key, name] : helpers->items()) {
-        if (normalised_key(key) == candidate && name.is_string()) found.push_back({name.get<std::string>(), key});
+        if (normalised_key(key) != candidate || !name.is_string()) continue;
+        // An empty name means: for this registry, the file and not the store.
+        if (name.get<std::string>().empty()) return {};
+        found.push_back({name.get<std::string>(), key});
       }
     }
   }

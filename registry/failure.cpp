@@ -113,7 +113,8 @@ std::string words_of(const HttpResponse& response) {
 Error refusal(const Doing& doing, const HttpResponse& response, const Trial& trial) {
   const bool is_credentials = response.status == 401 || response.status == 403;
   const bool is_passing = is_transient(response.status);
-  const bool is_absent = response.status == 404 && doing.method == "GET";
+  const bool is_absent =
+      response.status == 404 && doing.method == "GET" && doing.url.find("/manifests/") != std::string::npos;
   const Exit exit = is_credentials ? Exit::registry_credentials
                     : is_passing   ? Exit::transient
                     : is_absent    ? Exit::input_unavailable

@@ -1,7 +1,6 @@
 // What went wrong between whittle and a registry, as errors: one place for their text and exit codes.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "base/error.hpp"
@@ -12,11 +11,11 @@ namespace whittle::registry {
 
 // What was being done, for messages.
 struct Doing {
-  std::string what;                        // "upload of layer sha256:9f86d081…"
-  std::string method, url;                 // as sent
-  std::string host;                        // the registry
-  std::uint64_t body_size = 0;             // of the request
-  std::optional<std::string> credentials;  // "credentials for `ci-bot` came from `~/.docker/config.json`"
+  std::string what;             // "upload of layer sha256:9f86d081…"
+  std::string method, url;      // as sent
+  std::string host;             // the registry
+  std::uint64_t body_size = 0;  // of the request
+  std::string credentials;      // what to do about them; see Authenticator::advice
 };
 
 // The registry answered, and it was not what was hoped for: exit 65, 66 or, for what trying again did not

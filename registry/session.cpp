@@ -104,7 +104,7 @@ Doing Session::doing(const Request& request) const {
           .url = is_absolute ? request.target : origin().resolve(request.target).value_or(origin()).str(),
           .host = host_,
           .body_size = request.content ? request.content_size : 0,
-          .credentials = authenticator_->described()};
+          .credentials = authenticator_->advice()};
 }
 
 Url Session::resolve(const Url& from, const std::string& location, const Request& request) const {

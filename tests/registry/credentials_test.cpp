@@ -165,6 +165,13 @@ TEST_CASE("a store that does not know the registry leaves the entry in the file"
   CHECK_FALSE(home.find("other.example"));
 }
 
+TEST_CASE("an empty helper means the file and not the store") {
+  Home home;
+  home.write(".docker/config.json",
+             R"({"credsStore":"missing","credHelpers":{"r.example":""},"auths":{"r.example":{"auth":"aG9zdDp4"}}})");
+  CHECK(home.find("r.example")->user == "host");
+}
+
 TEST_CASE("a store's token user means an identity token") {
   Home home;
   home.helper("store", R"(echo '{"Username":"<token>","Secret":"identity"}')");

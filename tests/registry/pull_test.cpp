@@ -176,13 +176,23 @@ TEST_CASE("a manifest that is an index too, or is sent as something else, is ref
   CHECK(rig.failed(registry, ":swapped").exit() == Exit::registry_content);
 }
 
-TEST_CASE("an image that is not there is exit 66 in the registry's own words") {
+TEST_CASE("an image that is not there is exit 30 in the registry's own words") {
   FakeRegistry registry;
   Rig rig;
   const Error error = rig.failed(registry, ":nothing");
-  CHECK(error.exit() == Exit::registry_content);
+  CHECK(error.exit() == Exit::input_unavailable);
   CHECK(error.where() == cat("GET http://", registry.host(), "/v2/app/manifests/nothing"));
   CHECK(error.causes() == std::vector<std::string>{"404 NAME_UNKNOWN: repository name not known to registry"});
+  CHECK(error.hints() == std::vector<std::string>{"check the name and the tag"});
+}
+
+TEST_CASE("a blob that its manifest promises and the registry lacks is exit 66") {
+  FakeRegistry registry;
+  Rig rig;
+  const TestImage image = make_image(rig.origin, {noise(3'000, 1)});
+  rig.publish(registry, image.manifest, "1");
+  CHECK(rig.failed(registry).exit() == Exit::registry_content);
+  CHECK_FALSE(rig.into.has(image.manifest.digest));
 }
 
 TEST_CASE("blobs are followed to another host, where no credentials go") {

@@ -123,7 +123,7 @@ TEST_CASE("refused credentials are not sent again and again") {
   CHECK(error.causes() == std::vector<std::string>{"401 unauthorized"});
   CHECK(error.hints() ==
         std::vector<std::string>{
-            "credentials for `ci-bot` came from `DOCKER_AUTH_CONFIG`; check that they are still valid"});
+            "credentials for `ci-bot` came from `DOCKER_AUTH_CONFIG`; check that they are still valid and allow this"});
   CHECK(rig.transport.sent.size() == 2);
 }
 
@@ -155,6 +155,12 @@ TEST_CASE("without credentials the error says how to log in") {
   CHECK(rig.failed().hints() ==
         std::vector<std::string>{"no credentials for `unknown.example` were found; log in with `docker login "
                                  "unknown.example` or `podman login unknown.example`"});
+}
+
+TEST_CASE("a refusal without a question says that nothing was sent") {
+  Rig rig;
+  rig.transport.then(HttpResponse{.status = 403});
+  CHECK(rig.failed().hints() == std::vector<std::string>{"`r.example` did not ask for credentials, so none were sent"});
 }
 
 TEST_CASE("a realm gets the credentials of the registry that named it, and no others") {
