@@ -267,6 +267,8 @@ class Walker {
     } else if (command.name == "include") {
       const std::string included = in_tree(folder, first);
       if (tree_.has(included)) walk_file(included, folder, variables, is_certain);
+    } else if (command.name == "find_package" && says(words, "REQUIRED")) {
+      if (is_certain) variables[cat(first, "_FOUND")] = "ON";  // CMake stops without it
     } else if (command.name == "unset") {
       variables.erase(first);
     }

@@ -7,13 +7,12 @@
 
 #include "base/error.hpp"
 #include "detectors/detector.hpp"
+#include "plan/product.hpp"
 
 namespace whittle::detectors {
 
-// Below a folder of tests, examples, benchmarks or other people's code: nothing there is the product.
-bool is_aside(std::string_view path);
-// The name of a program that tests, measures or shows the product rather than being it.
-bool is_test_name(std::string_view name);
+using plan::is_aside;
+using plan::is_test_name;
 
 std::string folder_of(std::string_view path);     // "." at the root
 std::string last_part(std::string_view path);     // "b" of "a/b"

@@ -77,8 +77,8 @@ struct Output {
   Kind kind = Kind::program;
   std::string process;  // process name; empty for data
   // The build tool's own name of the program: the step's report must name it, and settles where it lies
-  // unless `built` is exact. "*": every program that the report names, for build systems that cannot
-  // be read beforehand.
+  // unless `built` is exact. "*": the installed programs that the report names, without any
+  // all but tests and examples, for build systems that cannot be read beforehand.
   std::string target;
   bool operator==(const Output&) const = default;
 };

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "plan/build_plan.hpp"
+#include "plan/product.hpp"
 
 namespace whittle::plan {
 
@@ -65,12 +66,22 @@ Output settled(const BuildPlan& plan, Output output, const std::vector<ReportedP
   return output;
 }
 
-std::vector<Output> all_reported(const Output& pattern, const std::vector<ReportedProgram>& reported) {
-  const bool some_are_installed =
-      std::any_of(reported.begin(), reported.end(), [](const ReportedProgram& program) { return program.installed; });
-  std::map<std::string, ReportedProgram> by_name;
+// The installed programs; without any, those that are no tests or examples; without any, all.
+std::vector<ReportedProgram> product_of(const std::vector<ReportedProgram>& reported) {
+  std::vector<ReportedProgram> installed, product, all;
   for (const ReportedProgram& program : reported) {
-    if (program.path.empty() || (some_are_installed && !program.installed)) continue;
+    if (program.path.empty()) continue;
+    all.push_back(program);
+    if (!is_aside(program.path) && !is_test_name(last_part(program.name))) product.push_back(program);
+    if (program.installed) installed.push_back(program);
+  }
+  if (!installed.empty()) return installed;
+  return product.empty() ? all : product;
+}
+
+std::vector<Output> all_reported(const Output& pattern, const std::vector<ReportedProgram>& reported) {
+  std::map<std::string, ReportedProgram> by_name;
+  for (const ReportedProgram& program : product_of(reported)) {
     const auto [place, is_new] = by_name.emplace(last_part(program.name), program);
     if (!is_new && is_meant_more(program, place->second)) place->second = program;
   }

@@ -163,6 +163,11 @@ TEST_CASE("what only CMake can decide is left to its report, with a warning") {
   CHECK(plan_of("").warnings[0].starts_with("no program could be read from CMakeLists.txt"));
 }
 
+TEST_CASE("a package that is required is there") {
+  CHECK(targets(plan_of("find_package(X REQUIRED)\nif(X_FOUND)\nadd_executable(app main.c)\nendif()\n")) ==
+        Strings{"app"});
+}
+
 TEST_CASE("targets of the configuration are promised, also those that could not be read") {
   const Files files = {{"CMakeLists.txt", kHead + "add_executable(app main.c)\nadd_executable(tool main.c)\n"},
                        {"main.c", ""},

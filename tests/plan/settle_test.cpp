@@ -80,6 +80,16 @@ TEST_CASE("a star stands for every program, or for the installed ones when there
   CHECK(error_of([&] { settle(plan_of({star}), {}); }).message() == "the build succeeded but made no program");
 }
 
+TEST_CASE("a star leaves tests and examples out, unless nothing else was made") {
+  Output star = output("build/", "", "*");
+  const BuildPlan settled =
+      settle(plan_of({star}),
+             {{"app", "build/app", false}, {"t", "build/tests/t", false}, {"app_test", "build/app_test", false}});
+  REQUIRE(settled.outputs.size() == 1);
+  CHECK(settled.outputs[0].process == "app");
+  CHECK(settle(plan_of({star}), {{"t", "src/examples/t", false}}).outputs[0].process == "t");
+}
+
 TEST_CASE("of two files with one name the installed one counts, then the one nearest to the root") {
   Output star = output("src/", "", "*");
   CHECK(settle(plan_of({star}), {{"x", "src/a/b/x", false}, {"x", "src/x", false}}).outputs[0].built == "src/x");
