@@ -1,4 +1,4 @@
-// layer_tree FOLDER STORE THREADS LEVEL: a folder → one zstd layer in an OCI layout's blobs, by the code that
+// layer_tree FOLDER STORE THREADS LEVEL [FORM]: a folder → one zstd layer in an OCI layout's blobs, by the code that
 // `whittle build` uses and nothing else, so that whole processes can be compared with `tar | zstd`.
 #include <iostream>
 #include <span>
@@ -30,12 +30,13 @@ std::uint64_t number(const std::string& word) {
   return *value;
 }
 
-void write_layers(const fs::path& folder, oci::BlobStore store, std::uint64_t threads, int level) {
+void write_layers(const fs::path& folder, oci::BlobStore store, std::uint64_t threads,
+                  const layers::Compression& compression) {
   RecordingEvents events;
   ThreadPool pool(threads);
   const layers::RootFilesystem root = layers::compose(plan_of(folder), {}, {}, folder.parent_path(), {}, events);
   for (const layers::Slice& slice : layers::partition(root)) {
-    const oci::Layer layer = layers::write_layer(slice, {.level = level}, 0, store, pool, events, {});
+    const oci::Layer layer = layers::write_layer(slice, compression, 0, store, pool, events, {});
     std::cout << slice.name << ' ' << layer.blob.digest.str() << ' ' << layer.blob.size << '\n';
   }
 }
@@ -44,13 +45,15 @@ void write_layers(const fs::path& folder, oci::BlobStore store, std::uint64_t th
 
 int main(int count, char** words) {
   const std::vector<std::string> arguments(words + 1, words + count);
-  if (arguments.size() != 4) {
-    std::cerr << "usage: layer_tree FOLDER STORE THREADS LEVEL\n";
+  if (arguments.size() != 4 && arguments.size() != 5) {
+    std::cerr << "usage: layer_tree FOLDER STORE THREADS LEVEL [auto|plain|chunked]\n";
     return 2;
   }
   try {
     const fs::path folder = fs::canonical(arguments[0]);
-    write_layers(folder, oci::BlobStore(arguments[1]), number(arguments[2]), static_cast<int>(number(arguments[3])));
+    const plan::LayerSettings settings{.level = static_cast<int>(number(arguments[3])),
+                                       .form = arguments.size() == 5 ? arguments[4] : "plain"};
+    write_layers(folder, oci::BlobStore(arguments[1]), number(arguments[2]), layers::compression_of(settings));
     return 0;
   } catch (const Error& error) {
     std::cerr << "error: " << error.message() << '\n';

@@ -73,7 +73,7 @@ Digest image_key(const builder::InputKey& inputs, const plan::BuildPlan& plan, c
   builder::StatIndex index(session.cache_folder() / "stat-index", session.events());
   Hasher hasher;
   hasher.update(inputs.digest.str());
-  hasher.update(layers::compression_identity({.level = plan.layers.level}));
+  hasher.update(layers::compression_identity(layers::compression_of(plan.layers)));
   // tzdata.zi changes with every release of the time zone database that the other files are made from.
   for (const fs::path& fact : {facts.certificates, facts.time_zones / "tzdata.zi"}) {
     hasher.update(fs::is_regular_file(fact) ? index.digest(fact).str() : "absent");

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "layers/layer_index.hpp"
 
 namespace whittle::layers {
 
@@ -117,14 +118,16 @@ oci::Image assemble(const plan::BuildPlan& plan, std::span<const Slice> slices, 
   if (!platform) throw Error(Exit::usage, cat(backticked(plan.platform), " is not a platform"));
   if (slices.empty()) throw Error(Exit::bug, "an image needs at least one layer");
 
-  const Compression compression{.level = plan.layers.level};
+  const Compression compression = compression_of(plan.layers);
   oci::Image image;
   oci::Manifest manifest{
       .media_type = std::string(oci::media_type::kManifest), .config = {}, .layers = {}, .annotations = {}};
   for (const Slice& slice : slices) {
     oci::Layer layer = layer_of(slice, compression, store, cache, pool, events, stop);
-    layer.blob.annotations = {{std::string(kCompressionKey), compression_identity(compression)},
-                              {std::string(kSliceKey), printable(slice.name)}};
+    layer.blob.annotations.emplace(kCompressionKey, compression_identity(compression));
+    layer.blob.annotations.emplace(kSliceKey, printable(slice.name));
+    // Podman refuses a descriptor that has both kinds.
+    for (const std::string_view key : {kStargzTocKey, kStargzSizeKey}) layer.blob.annotations.erase(std::string(key));
     manifest.layers.push_back(layer.blob);
     image.layers.push_back(std::move(layer));
   }

@@ -13,7 +13,8 @@ Json layer_json(const oci::Layer& layer) {
   return {{"blob", layer.blob.digest.str()},
           {"size", layer.blob.size},
           {"mediaType", layer.blob.media_type},
-          {"diffId", layer.diff_id.digest.str()}};
+          {"diffId", layer.diff_id.digest.str()},
+          {"annotations", layer.blob.annotations}};
 }
 
 // Nothing for text that is not exactly what `remember` wrote under this key.
@@ -28,7 +29,8 @@ std::optional<oci::Layer> layer_from(std::string_view text, const Digest& key) {
   if (!blob || !diff_id) return std::nullopt;
   return oci::Layer{.blob = {.media_type = json_member<std::string>(json, "mediaType", "a layer cache entry"),
                              .digest = *blob,
-                             .size = json_member<std::uint64_t>(json, "size", "a layer cache entry")},
+                             .size = json_member<std::uint64_t>(json, "size", "a layer cache entry"),
+                             .annotations = json_member<oci::Annotations>(json, "annotations", "a layer cache entry")},
                     .diff_id = {*diff_id}};
 }
 

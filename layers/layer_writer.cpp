@@ -12,7 +12,8 @@
 #include "base/error.hpp"
 #include "base/tar.hpp"
 #include "base/text.hpp"
-#include "layers/zstd_frames.hpp"
+#include "layers/chunker.hpp"
+#include "layers/entry_writer.hpp"
 
 namespace whittle::layers {
 
@@ -98,7 +99,7 @@ struct Identity {
 
 class LayerStream {
  public:
-  LayerStream(const Slice& slice, std::int64_t modified, FrameWriter& out, EventSink& events, std::stop_token stop)
+  LayerStream(const Slice& slice, std::int64_t modified, EntryWriter& out, EventSink& events, std::stop_token stop)
       : slice_(slice), modified_(modified), out_(out), events_(events), stop_(std::move(stop)) {
     for (const auto& [path, entry] : slice.entries) {
       const auto* const file = std::get_if<File>(&entry.node);
@@ -118,9 +119,8 @@ class LayerStream {
       const auto* const link = std::get_if<Link>(&entry.node);
       header.kind = link == nullptr ? TarHeader::Kind::folder : TarHeader::Kind::symbolic_link;
       if (link != nullptr) header.link = link->target;
-      out_.write(bytes_of(tar_header(header)));
+      out_.begin(header);
     }
-    out_.write(std::span(zeros_).first(kTarEnd));
     out_.finish();
     report(total_);
   }
@@ -136,9 +136,9 @@ class LayerStream {
     hold(file);
     const Digest digest = digest_of(std::span(held_).first(file.size));
     if (add_as_link(header, digest)) return;
-    out_.write(bytes_of(tar_header(header)));
-    out_.write(std::span(held_).first(file.size));
-    pad(file.size);
+    out_.begin(header);
+    write(std::span(held_).first(file.size));
+    end_file(file);
   }
 
   void add_unless_known(TarHeader& header, const File& file, const Digest& digest) {
@@ -153,14 +153,14 @@ class LayerStream {
     header.kind = TarHeader::Kind::hard_link;
     header.link = found->second;
     header.size = 0;
-    out_.write(bytes_of(tar_header(header)));
+    out_.begin(header);
     return true;
   }
 
   void add_content(const TarHeader& header, const File& file) {
-    out_.write(bytes_of(tar_header(header)));
+    out_.begin(header);
     if (file.content.empty()) {
-      out_.write(bytes_of(file.text));
+      write(bytes_of(file.text));
     } else {
       OpenFile(file).read_all([&] { return out_.room(); },
                               [&](std::size_t size) {
@@ -169,7 +169,17 @@ class LayerStream {
                                   throw Error(Exit::transient, "stopped while writing a layer");
                               });
     }
-    pad(file.size);
+    end_file(file);
+  }
+
+  void write(Bytes bytes) {
+    while (!bytes.empty()) {
+      const std::span<std::byte> room = out_.room();
+      const std::size_t size = std::min(room.size(), bytes.size());
+      std::copy_n(bytes.begin(), size, room.begin());
+      out_.advance(size);
+      bytes = bytes.subspan(size);
+    }
   }
 
   void hold(const File& file) {
@@ -192,9 +202,9 @@ class LayerStream {
     return hasher.digest();
   }
 
-  void pad(std::uint64_t size) {
-    out_.write(std::span(zeros_).first(tar_padding(size)));
-    report(done_ + size);
+  void end_file(const File& file) {
+    out_.end_file(file.size);
+    report(done_ + file.size);
   }
 
   // About a hundred times in all, however many files there are.
@@ -208,31 +218,90 @@ class LayerStream {
 
   const Slice& slice_;
   std::int64_t modified_;
-  FrameWriter& out_;
+  EntryWriter& out_;
   EventSink& events_;
   std::stop_token stop_;
   std::unordered_map<std::uint64_t, std::uint32_t> same_size_;
   std::map<Identity, std::string> first_paths_;
   std::vector<std::byte> held_;
-  std::array<std::byte, kTarEnd> zeros_{};
   std::uint64_t total_ = 0, done_ = 0, reported_ = 0;
 };
 
+// Year 9999, the last that a table of contents can write.
+constexpr std::int64_t kLastTime = 253'402'300'799;
+
+// Whether the readers of chunked layers can tell all entries. They take names that are not UTF-8 for others.
+bool is_describable(const Slice& slice, std::int64_t modified) {
+  return modified <= kLastTime && std::all_of(slice.entries.begin(), slice.entries.end(), [](const auto& item) {
+           const auto* const link = std::get_if<Link>(&item.second.node);
+           return is_utf8(item.first) && (link == nullptr || is_utf8(link->target));
+         });
+}
+
+bool is_large(const Slice& slice) {
+  std::uint64_t content = 0;
+  for (const auto& [path, entry] : slice.entries) {
+    if (const auto* const file = std::get_if<File>(&entry.node)) content += file->size;
+  }
+  return content >= kChunkedMinimum;
+}
+
+bool is_chunked(const Slice& slice, LayerForm form, std::int64_t modified) {
+  if (form == LayerForm::plain || (form == LayerForm::automatic && !is_large(slice))) return false;
+  return is_describable(slice, modified);
+}
+
+oci::Layer write_plain(const Slice& slice, int level, std::int64_t modified, oci::BlobStore& store, ThreadPool& pool,
+                       EventSink& events, std::stop_token stop) {
+  HashSink plain;
+  oci::BlobStore::Writer blob(store);
+  FrameWriter frames(plain, blob, level, pool);
+  PlainEntries entries(frames);
+  LayerStream(slice, modified, entries, events, std::move(stop)).write();
+  return {.blob = blob.commit(oci::media_type::kLayerZstd), .diff_id = {plain.digest()}};
+}
+
+oci::Layer write_chunked(const Slice& slice, int level, std::int64_t modified, oci::BlobStore& store, ThreadPool& pool,
+                         EventSink& events, std::stop_token stop) {
+  HashSink plain;
+  oci::BlobStore::Writer blob(store);
+  FrameWriter frames(plain, blob, level, pool, FrameWriter::Cuts::by_caller);
+  ChunkedEntries entries(frames);
+  LayerStream(slice, modified, entries, events, std::move(stop)).write();
+  LayerIndex::Written index = entries.index(blob.size(), plain.size());
+  blob.write(bytes_of(index.bytes));
+  oci::Layer layer{.blob = blob.commit(oci::media_type::kLayerZstd), .diff_id = {plain.digest()}};
+  layer.blob.annotations = std::move(index.annotations);
+  return layer;
+}
+
 }  // namespace
+
+Compression compression_of(const plan::LayerSettings& settings) {
+  if (settings.form == "plain") return {.level = settings.level, .form = LayerForm::plain};
+  if (settings.form == "auto") return {.level = settings.level, .form = LayerForm::automatic};
+  return {.level = settings.level, .form = LayerForm::chunked};
+}
 
 oci::Layer write_layer(const Slice& slice, const Compression& compression, std::int64_t modified, oci::BlobStore& store,
                        ThreadPool& pool, EventSink& events, std::stop_token stop) {
   return with_context(cat("cannot write the layer ", backticked(slice.name)), [&] {
-    HashSink plain;
-    oci::BlobStore::Writer blob(store);
-    FrameWriter frames(plain, blob, compression.level, pool);
-    LayerStream(slice, modified, frames, events, std::move(stop)).write();
-    return oci::Layer{.blob = blob.commit(oci::media_type::kLayerZstd), .diff_id = {plain.digest()}};
+    if (is_chunked(slice, compression.form, modified)) {
+      try {
+        return write_chunked(slice, compression.level, modified, store, pool, events, stop);
+      } catch (const IndexTooLarge&) {
+        events.verbose(cat("layer ", slice.name, " has too many files to be chunked"));
+      }
+    }
+    return write_plain(slice, compression.level, modified, store, pool, events, std::move(stop));
   });
 }
 
 std::string compression_identity(const Compression& compression) {
-  return cat(kFormat, " ", frame_identity(compression.level));
+  const std::string frames = cat(kFormat, " ", frame_identity(compression.level));
+  if (compression.form == LayerForm::plain) return frames;
+  const std::string chunks = cat(" chunks rollsum ", kChunkMaximum, " zeros ", kZerosMinimum, " ", kZerosMaximum);
+  return cat(frames, chunks, compression.form == LayerForm::automatic ? cat(" from ", kChunkedMinimum) : "");
 }
 
 oci::DiffId diff_id_of(const oci::BlobStore& store, const oci::Descriptor& layer) {

@@ -4,8 +4,8 @@
 //              └─► frames of at most 1 MiB ─► compressor pool ─► ordered writer ─┬─► blob hash, size
 //                                                                               └─► blob file
 //
-// Frames are independent, so the bytes depend on content, level and libzstd version alone, not on the
-// number of threads. Memory is threads × a few frames.
+// Frames are independent, so the bytes depend on content, form, level and libzstd version alone, not on the
+// number of threads. Memory is threads × a few frames, and for a chunked layer its table of contents.
 #pragma once
 
 #include <stop_token>
@@ -19,16 +19,28 @@
 
 namespace whittle::layers {
 
+// How a layer's frames are cut. Every zstd decoder reads both; of a chunked layer Podman and stargz-snapshotter
+// fetch what they need (docs/design/chunked.md).
+enum class LayerForm { automatic, plain, chunked };
+
 struct Compression {
   int level = 3;  // 1…19
+  LayerForm form = LayerForm::plain;
 };
 
-// The layer's blob is durable on return. `modified`: the time of every entry, in seconds.
+// Of a plan; what its layers are, not how many manifests speak of them.
+Compression compression_of(const plan::LayerSettings& settings);
+
+// Layers with less content than this are plain when the form is `automatic`.
+inline constexpr std::uint64_t kChunkedMinimum = 1 << 20;
+
+// The layer's blob is durable on return, its descriptor carries the annotations of both kinds of chunked layers'
+// readers. A layer that its chunked form could not describe is plain. `modified`: the time of every entry, in seconds.
 // Throws Error when a file changes size while it is read, naming it.
 oci::Layer write_layer(const Slice& slice, const Compression& compression, std::int64_t modified, oci::BlobStore& store,
                        ThreadPool& pool, EventSink& events, std::stop_token stop);
 
-// Everything besides content that decides the bytes: format version, libzstd's version, level, parameters.
+// Everything besides content that decides the bytes: format version, libzstd's version, level, form, parameters.
 std::string compression_identity(const Compression& compression);
 
 // The diff ID of any layer blob (plain, gzip, zstd), recomputed; for `oci::validate`.

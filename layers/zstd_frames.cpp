@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -45,10 +46,25 @@ Context make_context(int level) {
   return context;
 }
 
+// Room for what may be uncut beside a block's worth of frames, and for reading on.
+constexpr std::size_t kUncutRoom = kFrameSize + (128 << 10);
+
 struct Frame {
-  std::vector<std::byte> plain = std::vector<std::byte>(kFrameSize);
+  std::size_t plain_end = 0;  // in the block
+  std::size_t packed_size = 0;
+  Digest digest;  // of a chunk
+  FrameWriter::Kind kind = FrameWriter::Kind::headers;
+};
+
+struct Block {
+  explicit Block(std::size_t capacity) : plain(capacity), packed(ZSTD_COMPRESSBOUND(kFrameSize)) {}
+
+  std::size_t cut_size() const { return frames.empty() ? 0 : frames.back().plain_end; }
+
+  std::vector<std::byte> plain;
   std::size_t plain_size = 0;
-  std::vector<std::byte> packed = std::vector<std::byte>(ZSTD_COMPRESSBOUND(kFrameSize));
+  std::vector<Frame> frames;
+  std::vector<std::byte> packed;
   std::size_t packed_size = 0;
   bool is_ready = false;
 };
@@ -56,73 +72,111 @@ struct Frame {
 }  // namespace
 
 struct FrameWriter::State {
-  State(Sink& plain_sink, Sink& out_sink, int the_level, ThreadPool& the_pool)
-      : plain(plain_sink), out(out_sink), level(the_level), pool(the_pool), limit(the_pool.size() + 2) {}
+  State(Sink& plain_sink, Sink& out_sink, int the_level, ThreadPool& the_pool, Cuts the_cuts)
+      : plain(plain_sink),
+        out(out_sink),
+        level(the_level),
+        pool(the_pool),
+        capacity(the_cuts == Cuts::by_size ? kFrameSize : kFrameSize + kUncutRoom),
+        limit(the_pool.size() + 2) {}
 
   Sink& plain;
   Sink& out;
   const int level;
   ThreadPool& pool;
-  const std::size_t limit;  // frames in existence
+  const std::size_t capacity;
+  const std::size_t limit;  // blocks in existence
 
-  Frame* current = nullptr;  // being filled, by the caller's thread alone
+  Block* current = nullptr;  // being filled, by the caller's thread alone
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<std::unique_ptr<Frame>> frames;
-  std::vector<Frame*> free;
-  std::deque<Frame*> order;  // submitted and not yet written
+  std::vector<std::unique_ptr<Block>> blocks;
+  std::vector<Block*> free;
+  std::deque<Block*> order;  // submitted and not yet written
   std::vector<Context> contexts;
   std::size_t running = 0;
   bool is_writing = false;
   std::exception_ptr failure;
 
-  Frame& take() {
+  std::vector<ChunkFrame> chunks;  // of what is written
+  std::uint64_t written = 0;
+
+  Block& take() {
     std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return failure || !free.empty() || frames.size() < limit; });
+    changed.wait(lock, [&] { return failure || !free.empty() || blocks.size() < limit; });
     if (failure) std::rethrow_exception(failure);
     if (free.empty()) {
-      frames.push_back(std::make_unique<Frame>());
-      free.push_back(frames.back().get());
+      blocks.push_back(std::make_unique<Block>(capacity));
+      free.push_back(blocks.back().get());
     }
-    Frame* const frame = free.back();
+    Block* const block = free.back();
     free.pop_back();
-    frame->plain_size = 0;
-    frame->is_ready = false;
-    return *frame;
+    block->plain_size = 0;
+    block->frames.clear();
+    block->is_ready = false;
+    return *block;
   }
 
+  // Everything in the block is cut.
   void submit() {
-    Frame& frame = *std::exchange(current, nullptr);
-    plain.write(std::span(frame.plain).first(frame.plain_size));
+    Block& block = *std::exchange(current, nullptr);
+    plain.write(std::span(block.plain).first(block.plain_size));
     {
       const std::lock_guard lock(mutex);
-      order.push_back(&frame);
+      order.push_back(&block);
       ++running;
     }
-    pool.submit([this, &frame] { run(frame); });
+    pool.submit([this, &block] { run(block); });
+  }
+
+  void cut(std::size_t size, Kind kind) {
+    Block& block = *current;
+    block.frames.push_back({.plain_end = block.cut_size() + size, .packed_size = 0, .digest = {}, .kind = kind});
+    const std::size_t end = block.cut_size();
+    if (end < kFrameSize) return;
+    const std::size_t uncut = block.plain_size - end;
+    Block* const next = uncut > 0 ? &take() : nullptr;
+    if (next != nullptr) {
+      std::copy_n(block.plain.begin() + static_cast<std::ptrdiff_t>(end), uncut, next->plain.begin());
+      next->plain_size = uncut;
+    }
+    block.plain_size = end;
+    submit();
+    current = next;
   }
 
   // One job of the pool: compresses, and then writes what is next in order unless another job is at it.
-  void run(Frame& frame) noexcept {
+  void run(Block& block) noexcept {
     std::exception_ptr problem;
     try {
-      compress(frame);
+      compress(block);
     } catch (...) {
       problem = std::current_exception();
     }
     std::unique_lock lock(mutex);
     if (problem && !failure) failure = problem;
-    frame.is_ready = true;
+    block.is_ready = true;
     if (!is_writing) write_ready(lock);
     --running;
     changed.notify_all();
   }
 
-  void compress(Frame& frame) {
+  void compress(Block& block) {
     Context context = take_context();
-    frame.packed_size = checked(
-        ZSTD_compress2(context.get(), frame.packed.data(), frame.packed.size(), frame.plain.data(), frame.plain_size));
+    std::size_t begin = 0;
+    block.packed_size = 0;
+    for (Frame& frame : block.frames) {
+      const Bytes plain_bytes = std::span(block.plain).subspan(begin, frame.plain_end - begin);
+      const std::size_t bound = block.packed_size + ZSTD_COMPRESSBOUND(plain_bytes.size());
+      if (block.packed.size() < bound) block.packed.resize(bound);
+      const std::span<std::byte> room = std::span(block.packed).subspan(block.packed_size);
+      frame.packed_size =
+          checked(ZSTD_compress2(context.get(), room.data(), room.size(), plain_bytes.data(), plain_bytes.size()));
+      if (frame.kind == Kind::chunk) frame.digest = digest_of(plain_bytes);
+      block.packed_size += frame.packed_size;
+      begin = frame.plain_end;
+    }
     const std::lock_guard lock(mutex);
     contexts.push_back(std::move(context));
   }
@@ -142,12 +196,12 @@ struct FrameWriter::State {
   void write_ready(std::unique_lock<std::mutex>& lock) {
     is_writing = true;
     while (!order.empty() && order.front()->is_ready) {
-      Frame* const frame = order.front();
+      Block* const block = order.front();
       if (!failure) {
         lock.unlock();
         std::exception_ptr problem;
         try {
-          out.write(std::span(frame->packed).first(frame->packed_size));
+          write(*block);
         } catch (...) {
           problem = std::current_exception();
         }
@@ -155,10 +209,26 @@ struct FrameWriter::State {
         if (problem && !failure) failure = problem;
       }
       order.pop_front();
-      free.push_back(frame);
+      free.push_back(block);
       changed.notify_all();
     }
     is_writing = false;
+  }
+
+  // By one thread at a time.
+  void write(const Block& block) {
+    out.write(std::span(block.packed).first(block.packed_size));
+    std::size_t begin = 0;
+    for (const Frame& frame : block.frames) {
+      if (frame.kind == Kind::chunk) {
+        chunks.push_back({.offset = written,
+                          .packed_size = static_cast<std::uint32_t>(frame.packed_size),
+                          .plain_size = static_cast<std::uint32_t>(frame.plain_end - begin),
+                          .digest = frame.digest});
+      }
+      written += frame.packed_size;
+      begin = frame.plain_end;
+    }
   }
 
   void wait() {
@@ -167,8 +237,8 @@ struct FrameWriter::State {
   }
 };
 
-FrameWriter::FrameWriter(Sink& plain, Sink& out, int level, ThreadPool& pool)
-    : state_(std::make_unique<State>(plain, out, level, pool)) {}
+FrameWriter::FrameWriter(Sink& plain, Sink& out, int level, ThreadPool& pool, Cuts cuts)
+    : state_(std::make_unique<State>(plain, out, level, pool, cuts)) {}
 
 FrameWriter::~FrameWriter() {
   state_->wait();
@@ -181,7 +251,22 @@ std::span<std::byte> FrameWriter::room() {
 
 void FrameWriter::advance(std::size_t size) {
   state_->current->plain_size += size;
-  if (state_->current->plain_size == kFrameSize) state_->submit();
+  const bool cuts_by_size = state_->capacity == kFrameSize;
+  if (cuts_by_size && state_->current->plain_size == kFrameSize) cut(kFrameSize, Kind::headers);
+}
+
+Bytes FrameWriter::uncut() const {
+  if (state_->current == nullptr) return {};
+  const Block& block = *state_->current;
+  return std::span(block.plain).first(block.plain_size).subspan(block.cut_size());
+}
+
+void FrameWriter::cut(std::size_t size, Kind kind) {
+  state_->cut(size, kind);
+}
+
+const std::vector<ChunkFrame>& FrameWriter::chunks() const {
+  return state_->chunks;
 }
 
 void FrameWriter::write(Bytes bytes) {
@@ -195,9 +280,81 @@ void FrameWriter::write(Bytes bytes) {
 }
 
 void FrameWriter::finish() {
+  if (const Bytes rest = uncut(); !rest.empty()) state_->cut(rest.size(), Kind::headers);
   if (state_->current != nullptr && state_->current->plain_size > 0) state_->submit();
   state_->wait();
   if (state_->failure) std::rethrow_exception(state_->failure);
+}
+
+struct PackedText::State {
+  explicit State(int level) : context(make_context(level)) {}
+
+  // libzstd promises equal bytes for equal calls, so it is given pieces of one size, however the text arrives.
+  static constexpr std::size_t kPiece = 128 << 10;
+
+  void pack(ZSTD_EndDirective directive) {
+    hash.write(bytes_of(piece));
+    ZSTD_inBuffer in{piece.data(), piece.size(), 0};
+    for (std::size_t rest = 1; rest != 0;) {
+      std::array<char, 16 << 10> buffer;
+      ZSTD_outBuffer out{buffer.data(), buffer.size(), 0};
+      rest = checked(ZSTD_compressStream2(context.get(), &out, &in, directive));
+      packed.append(buffer.data(), out.pos);
+      if (directive == ZSTD_e_continue) rest = in.size - in.pos;
+    }
+    piece.clear();
+  }
+
+  Context context;
+  HashSink hash;
+  std::string piece, packed;
+};
+
+PackedText::PackedText(int level) : state_(std::make_unique<State>(level)) {}
+PackedText::~PackedText() = default;
+PackedText::PackedText(PackedText&&) noexcept = default;
+
+void PackedText::append(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t size = std::min(State::kPiece - state_->piece.size(), text.size());
+    state_->piece += text.substr(0, size);
+    text.remove_prefix(size);
+    if (state_->piece.size() == State::kPiece) state_->pack(ZSTD_e_continue);
+  }
+}
+
+const std::string& PackedText::finish() {
+  state_->pack(ZSTD_e_end);
+  return state_->packed;
+}
+
+std::uint64_t PackedText::plain_size() const {
+  return state_->hash.size() + state_->piece.size();
+}
+
+Digest PackedText::plain_digest() const {
+  return state_->hash.digest();
+}
+
+std::string unpack_frame(std::string_view frame, std::uint64_t limit, std::string_view what) {
+  const auto broken = [&](std::string cause) {
+    return Error(Exit::registry_content, cat(what, " is broken")).cause(std::move(cause));
+  };
+  const std::unique_ptr<ZSTD_DCtx, std::size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
+  if (!context) throw std::bad_alloc();
+  std::string text;
+  ZSTD_inBuffer in{frame.data(), frame.size(), 0};
+  for (std::size_t rest = 1; rest != 0;) {
+    std::array<char, 64 << 10> buffer;
+    ZSTD_outBuffer out{buffer.data(), buffer.size(), 0};
+    rest = ZSTD_decompressStream(context.get(), &out, &in);
+    if (ZSTD_isError(rest) != 0) throw broken(ZSTD_getErrorName(rest));
+    if (rest != 0 && out.pos == 0 && in.pos == in.size) throw broken("it ends in the middle of a frame");
+    if (text.size() + out.pos > limit) throw broken(cat("it holds more than ", limit, " bytes"));
+    text.append(buffer.data(), out.pos);
+  }
+  if (in.pos != in.size) throw broken("something follows its frame");
+  return text;
 }
 
 std::string frame_identity(int level) {

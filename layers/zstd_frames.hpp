@@ -1,38 +1,80 @@
 // Cuts a stream into independent zstd frames and compresses them on a pool. The bytes that come out depend on
 // the bytes that went in, the level and libzstd's version: not on the number of threads, on timing, or on how
-// the input was cut into writes. Memory is (threads + 2) × about 2 MiB.
+// the input was cut into writes. Memory is (threads + 2) × about 2 MiB, twice that when the caller cuts.
+//
+// Frames travel in blocks of about 1 MiB, one job of the pool each, so that a thousand small frames cost what one does.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/digest.hpp"
 #include "base/parallel.hpp"
 #include "base/stream.hpp"
 
 namespace whittle::layers {
 
-// Bytes of input in every frame but the last.
+// Bytes of input in every frame but the last, or the most that a caller who cuts may put into one.
 inline constexpr std::size_t kFrameSize = 1 << 20;
+
+// A frame of content that can be fetched alone.
+struct ChunkFrame {
+  std::uint64_t offset = 0;  // in what `out` received
+  std::uint32_t packed_size = 0, plain_size = 0;
+  Digest digest;  // of the plain bytes
+};
 
 class FrameWriter : public Sink {
  public:
+  enum class Cuts { by_size, by_caller };
+  enum class Kind { headers, chunk };
+
   // `plain` receives the uncompressed bytes in order, in the caller's thread; `out` the frames in order, in any
   // one thread at a time. Both are borrowed, as is the pool.
-  FrameWriter(Sink& plain, Sink& out, int level, ThreadPool& pool);
+  FrameWriter(Sink& plain, Sink& out, int level, ThreadPool& pool, Cuts cuts = Cuts::by_size);
   ~FrameWriter() override;  // waits for frames that are being compressed
 
   void write(Bytes bytes) override;
   // For writing in place: where the next bytes go (never empty), and how many were put there.
   std::span<std::byte> room();
   void advance(std::size_t size);
+
+  // With Cuts::by_caller, who never leaves more than kFrameSize and a little uncut. What no frame has yet:
+  Bytes uncut() const;
+  // Makes a frame of the first `size` bytes of it.
+  void cut(std::size_t size, Kind kind);
+
   // Returns when the last frame has been written to `out`. An error of `out` or the compressor comes out of
   // this or of an earlier call.
   void finish() override;
+  // All frames of kind `chunk` in order, after `finish`.
+  const std::vector<ChunkFrame>& chunks() const;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// One frame made of a text of any length that is never in memory as a whole, only its compressed form is.
+class PackedText {
+ public:
+  explicit PackedText(int level);
+  ~PackedText();
+  PackedText(PackedText&&) noexcept;
+
+  void append(std::string_view text);
+  const std::string& finish();  // the frame
+  std::uint64_t plain_size() const;
+  Digest plain_digest() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// What a frame holds, at most `limit` bytes; throws Error naming `what` for one that is broken or holds more.
+std::string unpack_frame(std::string_view frame, std::uint64_t limit, std::string_view what);
 
 // libzstd's version and every parameter that decides the bytes.
 std::string frame_identity(int level);

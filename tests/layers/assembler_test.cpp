@@ -132,7 +132,7 @@ TEST_CASE("the digest of a small image is what it always was") {
   Workshop shop;
   shop.program("/bin/app", "program");
   CHECK(shop.assemble().manifest.digest.str() ==
-        "sha256:ef9653b3f8f35a825193e96330c87286e93af601e78fe17bb68aafa241222c45");
+        "sha256:905a86a925ea409a20d006eb0446354c4f96fa7a4a71cf9a59c36abb38e3be00");
 }
 
 TEST_CASE("a bad creation time or platform is refused") {
