@@ -39,7 +39,7 @@ class Row:
         bar = ""
         if self.bar:
             bar = f"≤ {self.bar.most:.2f}×" if self.bar.of_ratio else f"≤ {quantity(self.bar.most, self.unit)}"
-        cells = [
+        return [
             self.benchmark,
             self.what,
             quantity(self.whittle, self.unit),
@@ -49,7 +49,6 @@ class Row:
             {True: "yes", False: "**no**", None: ""}[self.reached],
             self.note,
         ]
-        return [cell.replace("|", "\\|") for cell in cells]
 
     def shown_ratio(self):
         """Two digits, or three where two would contradict the verdict."""
@@ -93,7 +92,7 @@ HEADER = ["benchmark", "what", "whittle", "peer", "ratio", "bar", "reached", "no
 
 def table(rows):
     """Markdown that also reads well on a terminal."""
-    lines = [HEADER, *(row.cells() for row in rows)]
+    lines = [HEADER, *([cell.replace("|", "\\|") for cell in row.cells()] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADER))]
     text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines]
     text.insert(1, "|-" + "-|-".join("-" * width for width in widths) + "-|")
