@@ -56,6 +56,7 @@ RealRegistry::~RealRegistry() = default;
 void RealRegistry::hear(std::string_view text) {
   const std::lock_guard lock(mutex_);
   log_ += text;
+  changed_.notify_all();
   constexpr std::string_view kMark = "listening on ";
   const std::size_t at = log_.find(kMark);
   if (!host_.empty() || at == std::string::npos) return;
@@ -100,8 +101,13 @@ std::string RealRegistry::docker_config() const {
       Json{{"auths", {{host_, {{"auth", "d2hpdHRsZS11c2VyOmNvcnJlY3QgaG9yc2UvYmF0dGVyeTpzdGFwbGU="}}}}}});
 }
 
-std::size_t RealRegistry::count(std::string_view method, std::string_view part) const {
-  const std::lock_guard lock(mutex_);
+std::size_t RealRegistry::count(std::string_view method, std::string_view part, std::size_t expected) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::seconds(10), [&] { return logged(method, part) >= expected; });
+  return logged(method, part);
+}
+
+std::size_t RealRegistry::logged(std::string_view method, std::string_view part) const {
   std::size_t found = 0;
   for (const std::string& line : split_lines(log_)) {
     const std::size_t at = line.find(cat("\"", method, " /v2/"));

@@ -26,17 +26,19 @@ class RealRegistry {
   fs::path authorities() const { return folder_.path() / "ca.crt"; }
   // config.json as `docker login` leaves it.
   std::string docker_config() const;
-  // How many requests of this method whose path contains `part` it has logged so far.
-  std::size_t count(std::string_view method, std::string_view part) const;
+  // How many requests of this method whose path contains `part` it has logged. The log follows the answers a
+  // moment later, so this waits until there are `expected` ones, ten seconds at most.
+  std::size_t count(std::string_view method, std::string_view part, std::size_t expected);
 
  private:
   void write_configuration(Kind kind);
   void make_certificate();
   void hear(std::string_view text);
+  std::size_t logged(std::string_view method, std::string_view part) const;
 
   TemporaryFolder folder_;
   SystemProcessRunner runner_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable changed_;
   std::string log_, host_;
   bool ended_ = false;

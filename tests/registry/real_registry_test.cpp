@@ -72,16 +72,16 @@ TEST_CASE("docker-registry mounts a blob from its own repository, so that a push
   const auto transport = curl_transport();
   const TestImage image = make_image(rig.store, {noise(1'000, 1), noise(1'000, 2)});
   rig.push(image.manifest, registry.host() + "/app:1", *transport);
-  CHECK(registry.count("HEAD", "") == 1);
-  CHECK(registry.count("POST", "/blobs/uploads/") == 3);
-  CHECK(registry.count("PUT", "/blobs/uploads/") == 3);
-  CHECK(registry.count("PUT", "/manifests/") == 1);
+  CHECK(registry.count("HEAD", "", 1) == 1);
+  CHECK(registry.count("POST", "/blobs/uploads/", 3) == 3);
+  CHECK(registry.count("PUT", "/blobs/uploads/", 3) == 3);
+  CHECK(registry.count("PUT", "/manifests/", 1) == 1);
   rig.push(image.manifest, registry.host() + "/app:1", *transport);
-  CHECK(registry.count("HEAD", "") == 2);
-  CHECK(registry.count("POST", "") == 3);
+  CHECK(registry.count("HEAD", "", 2) == 2);
+  CHECK(registry.count("POST", "", 3) == 3);
   const TestImage next = make_image(rig.store, {noise(1'000, 1), noise(1'000, 9)});
   rig.push(next.manifest, registry.host() + "/app:2", *transport);
-  CHECK(registry.count("PUT", "/blobs/uploads/") == 5);
+  CHECK(registry.count("PUT", "/blobs/uploads/", 5) == 5);
 }
 
 TEST_CASE("docker-registry takes an index, and skopeo copies all of it") {
