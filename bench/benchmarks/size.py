@@ -18,7 +18,7 @@ def rows(bench):
     (certified / "whittle.toml").write_text('[image]\ncertificates = "always"\n')
     for level, most in ((3, 0.52), (19, 0.45)):
         ours = whittle_size(bench, certified, "--compression", f"zstd:{level}", "-t", f"level:{level}")
-        what = f"{module} with CA roots, plain layers, level {level}"
+        what = f"{module} with CA roots, level {level}"
         yield Row("size", what, "B", ours, "ko, empty base", theirs, Bar(most))
 
 
