@@ -28,7 +28,7 @@ struct Options {
 
 struct Built {
   plan::BuildPlan plan;                   // settled: every output exact
-  std::vector<plan::Artifact> artifacts;  // programs, proved, and files; sorted by installed path
+  std::vector<plan::Artifact> artifacts;  // programs, proved, and data outputs (not `image.files`); by installed path
   plan::RuntimeNeeds needs;               // evidence from the proofs
   std::vector<ProbedTool> tools;
   std::vector<std::string> warnings;
