@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/image_source.hpp"
+#include "layers/chunked_check.hpp"
 #include "layers/image_reader.hpp"
 #include "layers/layer_writer.hpp"
 #include "oci/validate.hpp"
@@ -177,7 +178,8 @@ int inspect(const ImageOptions& options, Session& session) {
 
 int validate(const ImageOptions& options, Session& session) {
   const auto problems_of = [](const oci::BlobStore& blobs, const oci::Descriptor& root) {
-    return oci::validate(blobs, root, layers::diff_id_of);
+    const std::vector<oci::Problem> problems = oci::validate(blobs, root, layers::diff_id_of);
+    return problems.empty() ? layers::check_chunked_layers(blobs, root) : problems;
   };
   if (!options.image.empty()) {
     const ResolvedImage found = resolve_image(options.image, session, options.allow_http);

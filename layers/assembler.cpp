@@ -13,6 +13,7 @@ namespace whittle::layers {
 namespace {
 
 constexpr std::string_view kCompressionKey = "io.whittle.compression", kSliceKey = "io.whittle.slice";
+constexpr std::string_view kZstdKey = "io.github.containers.compression.zstd";
 // Every entry's time: layers of equal content are equal in all images, whenever those were made.
 constexpr std::int64_t kModified = 0;
 
@@ -110,6 +111,50 @@ oci::Config config_of(const plan::BuildPlan& plan, const oci::Platform& platform
   return config;
 }
 
+enum class Reader { podman, stargz };
+
+// Podman refuses layers that are described for both.
+oci::Annotations annotations_for(Reader reader, oci::Annotations annotations) {
+  if (reader == Reader::podman) {
+    for (const std::string_view key : {kStargzTocKey, kStargzSizeKey}) annotations.erase(std::string(key));
+  } else {
+    for (const std::string_view key : {kTocChecksumKey, kTocPositionKey, kTarSplitPositionKey}) {
+      annotations.erase(std::string(key));
+    }
+  }
+  return annotations;
+}
+
+oci::Descriptor put_manifest(const oci::Image& image, const oci::Platform& platform, Reader reader,
+                             oci::BlobStore& store) {
+  oci::Manifest manifest{
+      .media_type = std::string(oci::media_type::kManifest), .config = image.config, .layers = {}, .annotations = {}};
+  for (const oci::Layer& layer : image.layers) {
+    manifest.layers.push_back(layer.blob);
+    manifest.layers.back().annotations = annotations_for(reader, layer.blob.annotations);
+  }
+  oci::Descriptor descriptor = store.put(manifest.encode(), oci::media_type::kManifest);
+  descriptor.platform = platform;
+  return descriptor;
+}
+
+// A manifest; or the index of two over the same blobs, when there is a layer that they describe differently.
+oci::Descriptor put_root(const oci::Image& image, const oci::Platform& platform, bool is_dual, oci::BlobStore& store) {
+  oci::Descriptor for_podman = put_manifest(image, platform, Reader::podman, store);
+  const bool has_chunked = std::any_of(image.layers.begin(), image.layers.end(), [](const oci::Layer& layer) {
+    return layer.blob.annotations.contains(std::string(kTocChecksumKey));
+  });
+  if (!is_dual || !has_chunked) return for_podman;
+  // containerd takes the first that fits, Podman prefers the one with this annotation.
+  for_podman.annotations = {{std::string(kZstdKey), "true"}};
+  const oci::Index index{.media_type = std::string(oci::media_type::kIndex),
+                         .manifests = {put_manifest(image, platform, Reader::stargz, store), for_podman},
+                         .annotations = {}};
+  oci::Descriptor descriptor = store.put(index.encode(), oci::media_type::kIndex);
+  descriptor.platform = platform;
+  return descriptor;
+}
+
 }  // namespace
 
 oci::Image assemble(const plan::BuildPlan& plan, std::span<const Slice> slices, oci::BlobStore& store,
@@ -120,23 +165,14 @@ oci::Image assemble(const plan::BuildPlan& plan, std::span<const Slice> slices, 
 
   const Compression compression = compression_of(plan.layers);
   oci::Image image;
-  oci::Manifest manifest{
-      .media_type = std::string(oci::media_type::kManifest), .config = {}, .layers = {}, .annotations = {}};
   for (const Slice& slice : slices) {
     oci::Layer layer = layer_of(slice, compression, store, cache, pool, events, stop);
     layer.blob.annotations.emplace(kCompressionKey, compression_identity(compression));
     layer.blob.annotations.emplace(kSliceKey, printable(slice.name));
-    // Podman refuses a descriptor that has both kinds.
-    for (const std::string_view key : {kStargzTocKey, kStargzSizeKey}) layer.blob.annotations.erase(std::string(key));
-    manifest.layers.push_back(layer.blob);
     image.layers.push_back(std::move(layer));
   }
-
-  const oci::Config config = config_of(plan, *platform, slices, image.layers);
-  image.config = store.put(config.encode(), oci::media_type::kConfig);
-  manifest.config = image.config;
-  image.manifest = store.put(manifest.encode(), oci::media_type::kManifest);
-  image.manifest.platform = *platform;
+  image.config = store.put(config_of(plan, *platform, slices, image.layers).encode(), oci::media_type::kConfig);
+  image.manifest = put_root(image, *platform, plan.layers.form == "dual", store);
   return image;
 }
 

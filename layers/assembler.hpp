@@ -23,7 +23,7 @@ class LayerCache {
 };
 
 // Everything is durable in `store` on return, and `oci::validate` would pass. The descriptor carries the
-// platform. Nothing is tagged.
+// platform; with the layer form "dual" it is that of an index of two manifests over the same blobs. Nothing is tagged.
 oci::Image assemble(const plan::BuildPlan& plan, std::span<const Slice> slices, oci::BlobStore& store,
                     LayerCache& cache, ThreadPool& pool, EventSink& events, std::stop_token stop);
 

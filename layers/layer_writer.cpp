@@ -279,8 +279,8 @@ oci::Layer write_chunked(const Slice& slice, int level, std::int64_t modified, o
 
 Compression compression_of(const plan::LayerSettings& settings) {
   if (settings.form == "plain") return {.level = settings.level, .form = LayerForm::plain};
-  if (settings.form == "auto") return {.level = settings.level, .form = LayerForm::automatic};
-  return {.level = settings.level, .form = LayerForm::chunked};
+  if (settings.form == "chunked") return {.level = settings.level, .form = LayerForm::chunked};
+  return {.level = settings.level, .form = LayerForm::automatic};
 }
 
 oci::Layer write_layer(const Slice& slice, const Compression& compression, std::int64_t modified, oci::BlobStore& store,

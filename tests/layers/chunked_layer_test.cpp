@@ -1,6 +1,7 @@
 #include <random>
 
 #include "base/json.hpp"
+#include "layers/chunked_check.hpp"
 #include "layers/chunker.hpp"
 #include "layers/layer_index.hpp"
 #include "layers/tar_split_text.hpp"
@@ -234,4 +235,152 @@ TEST_CASE("footers are read back only as they are written") {
     const bool is_size_of_tar_split = at >= 8 + 48 && at < 8 + 56;
     CHECK(IndexPosition::from_footers(broken, 320).has_value() == is_size_of_tar_split);
   }
+}
+
+namespace {
+
+// A layer whose table of contents and tar-split say something else, with digests and footers that fit it again.
+oci::Descriptor spoiled(
+    Workshop& shop, const oci::Layer& layer, const std::function<void(Json&)>& change_toc,
+    const std::function<void(std::string&)>& change_tar_split = [](std::string&) {}) {
+  const std::string blob = read_file(shop.store.path(layer.blob.digest));
+  IndexPosition position = *IndexPosition::from_footers(std::string_view(blob).substr(blob.size() - 120), blob.size());
+  Json toc = toc_of(shop, layer);
+  std::string tar_split =
+      unpack_frame(blob.substr(position.tar_split_offset, position.tar_split_packed), 1 << 30, "a tar-split");
+  change_tar_split(tar_split);
+  PackedText tar_split_frame(3), toc_frame(3);
+  tar_split_frame.append(tar_split);
+  const std::string packed_tar_split = tar_split_frame.finish();
+  toc["tarSplitDigest"] = digest_of(packed_tar_split).str();
+  change_toc(toc);
+  toc_frame.append(canonical_json(toc));
+  const std::string packed_toc = toc_frame.finish();
+  position.toc_packed = packed_toc.size();
+  position.toc_size = toc_frame.plain_size();
+  position.tar_split_offset = position.toc_offset + packed_toc.size() + 8;
+  position.tar_split_packed = packed_tar_split.size();
+  position.tar_split_size = tar_split.size();
+  const auto skippable = [](const std::string& frame) {
+    std::string size;
+    for (int shift = 0; shift < 32; shift += 8) size += static_cast<char>(frame.size() >> shift & 0xFF);
+    return cat("\x50\x2a\x4d\x18", size, frame);
+  };
+  return shop.store.put(cat(blob.substr(0, position.toc_offset - 8), skippable(packed_toc), skippable(packed_tar_split),
+                            position.footers()),
+                        oci::media_type::kLayerZstd);
+}
+
+Json& entry_of(Json& toc, std::string_view name, std::string_view type = "reg") {
+  for (Json& entry : toc["entries"]) {
+    if (entry["name"] == name && entry["type"] == type) return entry;
+  }
+  throw std::runtime_error("no such entry");
+}
+
+}  // namespace
+
+TEST_CASE("a layer as it was written has no contradictions") {
+  Workshop shop;
+  const RootFilesystem root = sample(shop);
+  for (const LayerForm form : {LayerForm::chunked, LayerForm::plain}) {
+    CHECK(check_chunked(shop.store, write_chunked(shop, root, 2, 3, form).blob) == std::vector<std::string>{});
+  }
+}
+
+TEST_CASE("whatever the table of contents or the tar-split says otherwise than the tar is found") {
+  Workshop shop;
+  const oci::Layer layer = write_chunked(shop, sample(shop));
+  const auto first_problem = [&](const oci::Descriptor& blob) {
+    const std::vector<std::string> problems = check_chunked(shop.store, blob);
+    return problems.empty() ? "none" : problems.front();
+  };
+  const auto of_toc = [&](const std::function<void(Json&)>& change) {
+    return first_problem(spoiled(shop, layer, change));
+  };
+  CHECK(of_toc([](Json&) {}) == "none");
+  CHECK(of_toc([](Json& toc) { entry_of(toc, "srv/app")["mode"] = 0600; }) ==
+        "the mode of `srv/app` is `644`, the table of contents says `600`");
+  CHECK(of_toc([](Json& toc) { entry_of(toc, "srv/app")["uid"] = 1; }) ==
+        "the uid of `srv/app` is 0, the table of contents says 1");
+  CHECK(of_toc([](Json& toc) { entry_of(toc, "srv/link", "symlink")["linkName"] = "/etc"; }) ==
+        "the linkName of `srv/link` is `app`, the table of contents says `/etc`");
+  CHECK(of_toc([](Json& toc) { entry_of(toc, "srv/empty")["modtime"] = "2020-01-01T00:00:00Z"; }) ==
+        "the time of `srv/empty` is `1970-01-01T00:00:00Z`, the table of contents says `2020-01-01T00:00:00Z`");
+  CHECK(of_toc([](Json& toc) {
+          entry_of(toc, "srv/empty")["xattrs"] = {{"user.a", "YQ=="}};
+        }) == "the attributes of `srv/empty` is `{}`, the table of contents says `{\"user.a\":\"YQ==\"}`");
+  CHECK(of_toc([](Json& toc) { entry_of(toc, "srv/empty")["name"] = "srv/full"; }) ==
+        "the table of contents and the tar-split do not name the same entries");
+  CHECK(of_toc([](Json& toc) { toc["entries"].erase(toc["entries"].size() - 1); }) ==
+        "the table of contents and the tar-split do not name the same entries");
+  CHECK(of_toc([](Json& toc) {
+          entry_of(toc, "srv/app")["digest"] = digest_of("x").str();
+        }).starts_with("the digest of `srv/app` is"));
+  CHECK(of_toc([](Json& toc) {
+          entry_of(toc, "srv/mixed")["chunkDigest"] = digest_of("x").str();
+        }).starts_with("the digest of the chunk of `srv/mixed` at 0 is"));
+  CHECK(of_toc([](Json& toc) { entry_of(toc, "srv/mixed")["chunkType"] = "zeros"; }) ==
+        "the chunk of `srv/mixed` at 0 is not of zeros");
+  CHECK(of_toc([](Json& toc) {
+          entry_of(toc, "srv/mixed")["offset"] = 1;
+        }).starts_with("the chunk of `srv/mixed` at 0 "));
+  CHECK(of_toc([](Json& toc) { entry_of(toc, "srv/many/1/1")["endOffset"] = std::uint64_t{1} << 60; }) ==
+        "the chunk of `srv/many/1/1` at 0 is not inside the layer");
+  CHECK(
+      of_toc([](Json& toc) { toc["tarSplitDigest"] = digest_of("x").str(); }).starts_with("the tar-split's digest is"));
+  CHECK(of_toc([](Json& toc) { toc = Json::array(); }).starts_with("the table of contents"));
+  CHECK(of_toc([](Json& toc) { toc["entries"] = {1, 2}; }).starts_with("the table of contents"));
+
+  const auto of_tar_split = [&](const std::function<void(std::string&)>& change) {
+    return first_problem(spoiled(
+        shop, layer, [](Json&) {}, change));
+  };
+  CHECK(of_tar_split([](std::string& lines) { lines.resize(lines.rfind("{\"type\"")); }) ==
+        "the tar-split does not fit the tar: it ends before the tar does");
+  CHECK(of_tar_split([](std::string& lines) {
+          const std::size_t at = lines.find("\"size\":3000000,\"payload\":\"") + 27;
+          lines[at] = lines[at] == 'A' ? 'B' : 'A';
+        }) == "the tar-split does not fit the tar: the checksum of `srv/app` is another");
+  CHECK(of_tar_split([](std::string& lines) { lines += "{}\n"; }).starts_with("the tar-split"));
+}
+
+TEST_CASE("annotations that do not fit the blob are found") {
+  Workshop shop;
+  const oci::Layer layer = write_chunked(shop, sample(shop));
+  for (const auto& [key, value] : layer.blob.annotations) {
+    oci::Descriptor wrong = layer.blob;
+    wrong.annotations[key] = "1";
+    CHECK(check_chunked(shop.store, wrong) ==
+          std::vector<std::string>{cat(key, " is `", value, "`, the annotation says `1`")});
+  }
+  oci::Descriptor plain = shop.write(shop.compose()).blob;
+  plain.annotations = layer.blob.annotations;
+  CHECK(check_chunked(shop.store, plain) ==
+        std::vector<std::string>{"its annotations promise footers that are not there"});
+}
+
+TEST_CASE("the dual form is an index of two manifests over the same blobs") {
+  Workshop shop;
+  shop.plan.layers.form = "dual";
+  CHECK(shop.assemble().manifest.media_type == oci::media_type::kManifest);  // nothing to describe twice
+  shop.program("/bin/app", noise(2'000'000));
+  const oci::Image image = shop.assemble();
+  CHECK(image.manifest.media_type == oci::media_type::kIndex);
+  const oci::Index index = oci::Index::decode(shop.store.read(image.manifest, oci::kMaximumManifest), "an index");
+  REQUIRE(index.manifests.size() == 2);
+  CHECK(index.manifests[0].annotations.empty());
+  CHECK(index.manifests[1].annotations == oci::Annotations{{"io.github.containers.compression.zstd", "true"}});
+  const auto last_layer = [&](std::size_t number) {
+    const std::string text = shop.store.read(index.manifests[number], oci::kMaximumManifest);
+    return oci::Manifest::decode(text, "a manifest").layers.back();
+  };
+  CHECK(last_layer(0).digest == last_layer(1).digest);
+  CHECK(last_layer(0).annotations.contains(std::string(kStargzTocKey)));
+  CHECK_FALSE(last_layer(0).annotations.contains(std::string(kTocChecksumKey)));
+  CHECK(last_layer(1).annotations.contains(std::string(kTocChecksumKey)));
+  CHECK_FALSE(last_layer(1).annotations.contains(std::string(kStargzTocKey)));
+  CHECK(oci::validate(shop.store, image.manifest, diff_id_of).empty());
+  CHECK(check_chunked_layers(shop.store, image.manifest).empty());
+  CHECK(oci::load_image(shop.store, image.manifest, *image.manifest.platform).layers.size() == image.layers.size());
 }
