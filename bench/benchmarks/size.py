@@ -16,10 +16,11 @@ def rows(bench):
     certified = bench.folder / "certified"
     shutil.copytree(tree, certified)
     (certified / "whittle.toml").write_text('[image]\ncertificates = "always"\n')
+    note = "" if "whoami" in module else "the bar is whoami's"
     for level, most in ((3, 0.52), (19, 0.45)):
         ours = whittle_size(bench, certified, "--compression", f"zstd:{level}", "-t", f"level:{level}")
         what = f"{module} with CA roots, level {level}"
-        yield Row("size", what, "B", ours, "ko, empty base", theirs, Bar(most))
+        yield Row("size", what, "B", ours, "ko, empty base", theirs, Bar(most), note=note)
 
 
 def whittle_size(bench, tree, *arguments):
