@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/builder.hpp"
+#include "builder/orphans.hpp"
 
 namespace whittle::builder {
 
@@ -115,6 +116,7 @@ WorkFolder::WorkFolder(const fs::path& cache, const fs::path& source, EventSink&
   lock_ = std::make_unique<FileLock>(cache / "work" / cat(id_, ".lock"), FileLock::Mode::exclusive, [&] {
     events.info(cat("another build of ", backticked(source.native()), " is running; waiting for it"));
   });
+  end_orphans(path_ / "home", events);
   const FileLock whole(cache / "work" / kLock, FileLock::Mode::exclusive);
   if (fs::exists(path_)) remove_leftover(path_);
   sweep(path_.parent_path(), events);

@@ -1,7 +1,5 @@
 #include "cli/build_record.hpp"
 
-#include <sys/stat.h>
-
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -10,26 +8,6 @@
 namespace whittle::cli {
 
 namespace {
-
-// Who a file is to the kernel; any write to it changes this.
-std::string identity_of(const fs::path& file) {
-  struct stat status {};
-  if (::stat(file.c_str(), &status) != 0) return "absent";
-  return cat(status.st_dev, ":", status.st_ino, ":", status.st_size, ":", status.st_mtim.tv_sec, ".",
-             status.st_mtim.tv_nsec, ":", status.st_ctim.tv_sec, ".", status.st_ctim.tv_nsec);
-}
-
-// True when the blob's content is what its name says; a corrupted one is removed so that it is made again.
-bool holds(oci::BlobStore& store, const oci::Descriptor& blob) {
-  try {
-    HashSink sink;
-    copy(*store.open(blob), sink);
-    return true;
-  } catch (const Error&) {
-    store.remove(blob.digest);
-    return false;
-  }
-}
 
 oci::Descriptor descriptor_from(const Json& json) {
   const std::string what = "a build record";
@@ -51,16 +29,12 @@ std::optional<BuildRecords::Record> BuildRecords::find(const Digest& key) const 
     const Json json = parse_json(*text, "a build record");
     Record record{.root = descriptor_from(json_member<Json>(json, "root", "a build record")),
                   .warnings = json_member<std::vector<std::string>>(json, "warnings", "a build record")};
-    const auto identities = json_member<std::map<std::string, std::string>>(json, "blobs", "a build record");
-    bool is_whole = !identities.empty();
-    for (const auto& [name, identity] : identities) {
+    const auto blobs = json_member<std::map<std::string, std::uint64_t>>(json, "blobs", "a build record");
+    if (blobs.empty()) return std::nullopt;
+    for (const auto& [name, size] : blobs) {
       const std::optional<Digest> digest = Digest::parse(name);
-      if (!digest || !store_.has(*digest)) return std::nullopt;
-      if (identity_of(store_.path(*digest)) == identity) continue;
-      // Written to, or copied here from elsewhere: the content decides.
-      is_whole = holds(store_, {.media_type = "", .digest = *digest, .size = store_.size(*digest)}) && is_whole;
+      if (!digest || !store_.has(*digest, size)) return std::nullopt;
     }
-    if (!is_whole) return std::nullopt;
     return record;
   } catch (const Error&) {
     return std::nullopt;
@@ -70,7 +44,7 @@ std::optional<BuildRecords::Record> BuildRecords::find(const Digest& key) const 
 void BuildRecords::remember(const Digest& key, const Record& record) {
   Json blobs = Json::object();
   for (const oci::Descriptor& blob : oci::closure(store_, record.root)) {
-    blobs[blob.digest.str()] = identity_of(store_.path(blob.digest));
+    blobs[blob.digest.str()] = blob.size;
   }
   const Json json = {{"root",
                       {{"mediaType", record.root.media_type},

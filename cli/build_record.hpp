@@ -15,14 +15,13 @@ namespace whittle::cli {
 class BuildRecords {
  public:
   // `folder` is in the cache. Borrows `store`.
-  BuildRecords(fs::path folder, oci::BlobStore& store) : folder_(std::move(folder)), store_(store) {}
+  BuildRecords(fs::path folder, const oci::BlobStore& store) : folder_(std::move(folder)), store_(store) {}
 
   struct Record {
     oci::Descriptor root;
     std::vector<std::string> warnings;  // of the build, told again
   };
-  // Nothing when there is no record, or when a blob of its image is gone, cut short or was written to since;
-  // such a blob is read, and removed from the store when it is corrupted.
+  // Nothing when there is no record, or when a blob of its image is gone or damaged (see BlobStore::has).
   std::optional<Record> find(const Digest& key) const;
   void remember(const Digest& key, const Record& record);
 
@@ -30,7 +29,7 @@ class BuildRecords {
   fs::path path(const Digest& key) const { return folder_ / key.hex(); }
 
   fs::path folder_;
-  oci::BlobStore& store_;
+  const oci::BlobStore& store_;
 };
 
 }  // namespace whittle::cli

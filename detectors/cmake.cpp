@@ -92,8 +92,8 @@ plan::Step configure_step(const Surroundings& surroundings, bool is_cpp) {
                "-DCMAKE_BUILD_TYPE=Release",
                "-DBUILD_SHARED_LIBS=OFF",
                "-DBUILD_TESTING=OFF",
-               cat("-DCMAKE_C_FLAGS=${compile_flags} ", kPrefixMap),
-               cat("-DCMAKE_CXX_FLAGS=${compile_flags} ", kPrefixMap),
+               "-DCMAKE_C_FLAGS=${compile_flags}",
+               "-DCMAKE_CXX_FLAGS=${compile_flags}",
                "-DCMAKE_EXE_LINKER_FLAGS=${link_flags}",
                "-DCMAKE_PROJECT_INCLUDE=${work}/whittle.cmake"};
   for (const std::string& argument : build_arguments(surroundings.config)) step.argv.push_back(argument);

@@ -11,7 +11,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-const Words kCompile = {"-fPIE", "-ffunction-sections", "-fdata-sections", "-fstack-protector-strong"};
+// The last one: `__FILE__` and debug information without the folder that happened to hold the build.
+const Words kCompile = {"-fPIE", "-ffunction-sections", "-fdata-sections", "-fstack-protector-strong",
+                        "-ffile-prefix-map=${work}=."};
 // glibc has checked variants of the string functions; musl ignores the macro and zig sets its own.
 const Words kFortify = {"-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"};
 const Words kLink = {"-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack", "-Wl,--build-id=none", "-s"};
@@ -51,8 +53,6 @@ std::vector<Row> rows(std::string_view platform) {
 }
 
 }  // namespace
-
-const std::string_view kPrefixMap = "-ffile-prefix-map=${work}=.";
 
 std::vector<plan::Toolchain> toolchains_for(CLanguage language, std::string_view choice, std::string_view platform) {
   std::vector<plan::Toolchain> found;

@@ -18,7 +18,4 @@ std::vector<plan::Toolchain> toolchains_for(CLanguage language, std::string_view
 // For programs that bring their own `_start`: no start files, nothing that needs a C library to be there.
 std::vector<plan::Toolchain> freestanding(std::vector<plan::Toolchain> toolchains);
 
-// `__FILE__` and debug information without the folder that happened to hold the build.
-extern const std::string_view kPrefixMap;
-
 }  // namespace whittle::detectors

@@ -60,7 +60,7 @@ std::vector<MakeProgram> chosen_of(const MakeProject& project, const plan::Confi
 // All flags are words of CC and CXX. Given as CFLAGS and LDFLAGS on the command line they would replace the
 // Makefile's own `-I` and `-L`; in the environment a Makefile that sets these variables would not see them.
 std::string compiler_words(std::string_view compiler) {
-  return cat(compiler, " -O2 ${compile_flags} ", kPrefixMap, " ${link_flags}");
+  return cat(compiler, " -O2 ${compile_flags} ${link_flags}");
 }
 
 plan::Step compile_step(const Surroundings& surroundings, const std::vector<MakeProgram>& programs, bool is_cpp) {

@@ -84,7 +84,7 @@ plan::Step compile_step(const Surroundings& surroundings, const std::string& nam
                         const std::vector<std::string>& sources, CLanguage language) {
   plan::Step step;
   step.name = cat("compile ", name);
-  step.argv = {language == CLanguage::cpp ? "${cxx}" : "${cc}", "-Os", "${compile_flags}", std::string(kPrefixMap)};
+  step.argv = {language == CLanguage::cpp ? "${cxx}" : "${cc}", "-Os", "${compile_flags}"};
   if (surroundings.app.has_folder("include")) step.argv.push_back("-Iinclude");
   step.argv.insert(step.argv.end(), {"-o", cat("${work}/out/", name)});
   step.argv.insert(step.argv.end(), sources.begin(), sources.end());

@@ -90,6 +90,7 @@ class Delivering {
   void send_all(const std::vector<oci::Descriptor>& blobs) {
     parallel_map(pool_, blobs, [&](const oci::Descriptor& blob) {
       stop_if_asked();
+      if (!from_.has(blob.digest, blob.size)) throw damaged(blob);
       const bool sent = sink_.put_blob(blob, from_);
       if (!is_config(blob)) ++layers_there_;
       if (sent) {
@@ -99,6 +100,13 @@ class Delivering {
       events_.verbose(cat(short_name(blob), sent ? " sent" : " was there"));
       return sent;
     });
+  }
+
+  // Found before anything of it is sent: the far side would only say that the digest is wrong.
+  static Error damaged(const oci::Descriptor& blob) {
+    Error error(Exit::input_unavailable, cat("the blob ", blob.digest.str(), " of this image is missing or damaged"));
+    error.hint("build or pull the image again: a damaged blob is replaced");
+    return error;
   }
 
   void tag(const oci::Descriptor& root, const std::string& json) {

@@ -46,12 +46,11 @@ TEST_CASE("a record is not believed when a blob of its image is gone") {
   CHECK_FALSE(stored.records.find(stored.key));
 }
 
-TEST_CASE("a blob that was rewritten with the same size is noticed and removed") {
+TEST_CASE("a blob that was rewritten with the same size is noticed") {
   Stored stored;
   fs::permissions(stored.blobs.path(stored.layer.digest), fs::perms::owner_write, fs::perm_options::add);
   write_file(stored.blobs.path(stored.layer.digest), "Layer");
   CHECK_FALSE(stored.records.find(stored.key));
-  CHECK_FALSE(stored.blobs.has(stored.layer.digest));
 }
 
 TEST_CASE("a blob that was copied here unchanged is still believed") {
