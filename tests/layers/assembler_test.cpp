@@ -52,7 +52,8 @@ TEST_CASE("an assembled image is valid, and says what it is") {
   CHECK(config.history[1].created_by == "whittle: program app");
 
   const oci::Manifest manifest = oci::Manifest::decode(shop.store.read(image.manifest, oci::kMaximumManifest), "m");
-  CHECK(manifest.layers[1].annotations.at("io.whittle.compression") == compression_identity({.level = 3}));
+  CHECK(manifest.layers[1].annotations.at("io.whittle.compression") ==
+        compression_identity(compression_of(shop.plan.layers)));
   CHECK(manifest.layers[1].annotations.at("io.whittle.slice") == "program app");
   CHECK(manifest.layers[1].media_type == oci::media_type::kLayerZstd);
 }
