@@ -89,8 +89,9 @@ std::string ending_of(const ProcessResult& result) {
 std::string telling_line(std::span<const std::string> lines) {
   for (const std::string& line : lines) {
     const std::string small = lower(line);
-    // The compiler's driver only repeats that its linker failed, `/usr/bin/ld: …` says why.
-    if (small.starts_with("collect2:")) continue;
+    // The compiler's driver and CMake only repeat that something failed; other lines say what.
+    const std::string_view told = trim(small);
+    if (told.starts_with("collect2:") || told.starts_with("-- configuring incomplete")) continue;
     if (line.find("/ld: ") != std::string::npos) return std::string(trim(line));
     if (small.find("error") != std::string::npos || small.find("undefined reference") != std::string::npos) {
       return std::string(trim(line));

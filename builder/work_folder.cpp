@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cctype>
@@ -65,8 +66,12 @@ bool stays_inside(const SourceFile& link) {
   return reached.empty() || *reached.begin() != "..";
 }
 
+// A time in the future (a clock that was wrong, an archive) would make ninja and make see stale files for ever.
 void set_times(const fs::path& path, const struct stat& status) {
-  const timespec times[2] = {status.st_atim, status.st_mtim};
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const bool is_future = status.st_mtim.tv_sec >= now.tv_sec;
+  const timespec times[2] = {status.st_atim, is_future ? now : status.st_mtim};
   if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
     throw system_error(Exit::export_failed, cat("cannot set the time of ", backticked(path.native())));
   }

@@ -207,19 +207,6 @@ class Registries(PartyTest):
                 (self.docker_config / "config.json").unlink()
         self.assert_store_valid()
 
-    def test_login_writes_what_docker_and_skopeo_read(self):
-        with Registry(auth="basic") as registry:
-            name = f"{registry.host}/team/hello:1"
-            built = self.build(self.tree, "-t", name)
-            self.whittle("login", registry.host, "--username", USER, "--password-stdin", stdin="wrong\n", expect=65)
-            self.whittle("push", name, expect=65)
-            self.whittle("login", registry.host, "--username", USER, "--password-stdin", stdin=PASSWORD + "\n")
-            self.whittle("push", name)
-            authfile = self.docker_config / "config.json"
-            self.assertEqual(oct(authfile.stat().st_mode & 0o777), "0o600", "others can read the password")
-            seen = skopeo("inspect", "--tls-verify=false", "--authfile", authfile, f"docker://{name}", "--format", "{{.Digest}}")
-            self.assertEqual(seen.stdout.strip(), built.digest)
-
     def test_tls_with_our_own_authority(self):
         with Registry(tls=True) as registry:
             name = f"{registry.host}/team/hello:1"
@@ -227,13 +214,10 @@ class Registries(PartyTest):
             refused = self.whittle("push", name, expect=None)
             self.assertNotEqual(refused.code, 0, "an unknown authority was accepted")
             self.assertRegex(refused.stderr, "certificate")
-            folder = self.home / ".config/containers/certs.d" / registry.host
-            folder.mkdir(parents=True)
-            shutil.copy(Certificate(self.temporary, "other").certificate, folder / "ca.crt")
-            refused = self.whittle("push", name, expect=None)
+            other = {"SSL_CERT_FILE": str(Certificate(self.temporary, "other").certificate)}
+            refused = self.whittle("push", name, expect=None, env=other)
             self.assertNotEqual(refused.code, 0, "another authority's certificate was accepted")
-            shutil.copy(registry.certificate.certificate, folder / "ca.crt")
-            self.whittle("push", name)
+            self.whittle("push", name, env={"SSL_CERT_FILE": str(registry.certificate.certificate)})
             digest = registry.get("/v2/team/hello/manifests/1").headers["Docker-Content-Digest"]
             self.assertEqual(digest, built.digest)
 
@@ -247,12 +231,6 @@ class Registries(PartyTest):
         with Registry() as registry:
             result = self.whittle("pull", f"{registry.host}/team/nothing:1", expect=30)
             self.assertIn("team/nothing:1", result.stderr)
-
-    def test_tags(self):
-        with Registry() as registry:
-            for tag in ("1", "2"):
-                self.build(self.tree, "-t", f"{registry.host}/team/hello:{tag}", "--push")
-            self.assertEqual(sorted(self.whittle("tags", f"{registry.host}/team/hello").stdout.split()), ["1", "2"])
 
     def test_few_requests(self):
         with Registry() as registry:
@@ -278,16 +256,3 @@ class Registries(PartyTest):
             back = self.temporary / "back"
             skopeo_copy(f"docker://{name}", f"oci:{back}:back")
             self.assert_same_in(back, built)
-
-    def test_copy_from_registry_to_registry_and_to_a_layout(self):
-        with Registry() as source, Registry(auth="basic") as destination:
-            built = self.build(self.tree, "-t", f"{source.host}/team/hello:1", "--push")
-            authfile = destination.docker_config(self.docker_config)
-            other_store = {"WHITTLE_STORE": self.temporary / "other"}
-            self.whittle("copy", f"{source.host}/team/hello:1", f"{destination.host}/mirror/hello:1", env=other_store)
-            back = self.temporary / "back"
-            skopeo_copy(f"docker://{destination.host}/mirror/hello:1", f"oci:{back}:back", authfile=authfile)
-            self.assert_same_in(back, built)
-            out = self.temporary / "out"
-            self.whittle("copy", f"{source.host}/team/hello:1", f"oci:{out}:1", env=other_store)
-            self.assert_same_in(out, built)
