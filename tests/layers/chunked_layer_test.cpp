@@ -199,6 +199,20 @@ TEST_CASE("small layers, and those whose names are not UTF-8, are plain") {
   CHECK_FALSE(is_chunked(LayerForm::chunked));
 }
 
+TEST_CASE("a layer whose table of contents Podman would refuse is plain") {
+  Workshop shop;
+  RootFilesystem root;
+  const std::string target(100'000, 't');
+  for (int i = 0; i < 1600; ++i) {
+    root[cat("link ", i)] = {.node = Link{target}, .mode = 0777, .origin = "test", .reason = {}};
+  }
+  const oci::Layer layer = write_chunked(shop, root);
+  CHECK(layer.blob.annotations.empty());
+  CHECK(layer.blob == shop.write(root).blob);
+  root.erase(root.find("link 1000"), root.end());
+  CHECK_FALSE(write_chunked(shop, root).blob.annotations.empty());
+}
+
 TEST_CASE("the form and its parameters are part of a layer's identity, and of the cache's answer") {
   CHECK(compression_identity({.level = 3, .form = LayerForm::chunked}) ==
         "whittle.layer/v1 zstd 1.5.4 level 3 frames 1048576 rows chunks rollsum 1048576 zeros 1024 1048575");
