@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -70,7 +71,7 @@ bool stays_inside(const SourceFile& link) {
 void set_times(const fs::path& path, const struct stat& status) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  const bool is_future = status.st_mtim.tv_sec >= now.tv_sec;
+  const bool is_future = std::pair(status.st_mtim.tv_sec, status.st_mtim.tv_nsec) > std::pair(now.tv_sec, now.tv_nsec);
   const timespec times[2] = {status.st_atim, is_future ? now : status.st_mtim};
   if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
     throw system_error(Exit::export_failed, cat("cannot set the time of ", backticked(path.native())));

@@ -266,6 +266,11 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& problem, int argc,
   std::string what = problem.what();
   while (what.ends_with('\n') || what.ends_with('.')) what.pop_back();
   if (!what.empty() && what[0] >= 'A' && what[0] <= 'Z') what[0] = static_cast<char>(what[0] - 'A' + 'a');
+  // CLI11 says of an unknown command only that there was none.
+  const char* const* const first = std::find_if(argv + 1, argv + argc, [](const char* text) { return text[0] != '-'; });
+  if (dynamic_cast<const CLI::RequiredError*>(&problem) != nullptr && &at == &app && first != argv + argc) {
+    what = cat("there is no command ", backticked(*first));
+  }
   Error error(Exit::usage, printable(what));
   std::vector<std::string> known;
   for (const CLI::App* below : at.get_subcommands([](const CLI::App*) { return true; }))
@@ -274,9 +279,9 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& problem, int argc,
     for (const std::string& word : option->get_lnames()) known.push_back(cat("--", word));
   }
   for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (std::find(known.begin(), known.end(), word) != known.end() || what.find(word) == std::string::npos) continue;
-    if (const auto near = nearest(word, known)) error.hint(cat("did you mean `", *near, "`?"));
+    const std::string given = argv[i];
+    if (std::find(known.begin(), known.end(), given) != known.end() || what.find(given) == std::string::npos) continue;
+    if (const auto near = nearest(given, known)) error.hint(cat("did you mean `", *near, "`?"));
   }
   error.hint(cat("`", name, " --help` lists what there is"));
   return error;
