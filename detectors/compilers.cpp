@@ -45,7 +45,7 @@ std::vector<Row> rows(std::string_view platform) {
   return {
       {{"musl", "musl-gcc", "", kCompile, kMuslStaticPie + kLink}, true},
       {{"host", "gcc", "g++", kCompile + kFortify, Words{"-static-pie"} + kLink}, true},
-      // zig links static programs for musl targets by itself; its linker knows neither -s -l: nor -z text.
+      // For a musl target zig makes -static a static PIE by itself, in C++ too.
       {{"zig", cat("zig cc -target ", target), cat("zig c++ -target ", target), kCompile,
         Words{"-static", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-s"}},
        false},
