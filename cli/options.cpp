@@ -238,13 +238,15 @@ class Tree {
   std::shared_ptr<Parsed> parsed_;
 };
 
-void append_markdown(const CLI::App& app, const std::string& name, std::string& out) {
+// `parent` is the command line up to this command; CLI11 adds the command's own name.
+void append_markdown(const CLI::App& app, const std::string& parent, std::string& out) {
+  const std::string name = parent.empty() ? app.get_name() : cat(parent, " ", app.get_name());
   out += cat("## `", name, "`\n\n", app.get_description(), "\n\n```text\n");
-  std::string help = app.help(name);
+  std::string help = app.help(parent);
   while (help.ends_with('\n')) help.pop_back();
   out += cat(help, "\n```\n\n");
   for (const CLI::App* below : app.get_subcommands([](const CLI::App*) { return true; })) {
-    append_markdown(*below, cat(name, " ", below->get_name()), out);
+    append_markdown(*below, name, out);
   }
 }
 
@@ -293,7 +295,7 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   Tree tree;
   Invocation invocation;
   if (argc == 2 && std::string_view(argv[1]) == "--help-markdown") {
-    append_markdown(tree.app(), "whittle", invocation.text);
+    append_markdown(tree.app(), "", invocation.text);
     return invocation;
   }
   try {
@@ -301,7 +303,7 @@ Invocation parse_command_line(int argc, const char* const* argv) {
   } catch (const CLI::CallForHelp&) {
     std::string name = "whittle";
     const CLI::App& at = named_command(tree.app(), argc, argv, name);
-    invocation.text = at.help(name);
+    invocation.text = at.help(name.substr(0, name.rfind(' ') == std::string::npos ? 0 : name.rfind(' ')));
     return invocation;
   } catch (const CLI::CallForVersion& version) {
     invocation.text = cat(version.what(), "\n");

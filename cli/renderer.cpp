@@ -20,6 +20,8 @@ template <class... Functions>
 struct Overloaded : Functions... {
   using Functions::operator()...;
 };
+template <class... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;  // clang 14 wants it said
 
 // What the terminal and the plain renderer have in common: one line a fact.
 class LineRenderer : public Renderer {

@@ -261,7 +261,8 @@ bool is_linked_by_builtin_rule(const Rule& rule) {
 
 class Graph {
  public:
-  explicit Graph(const std::vector<Rule>& rules, const MakeVariables& variables) : rules_(rules) {
+  // Borrows the rules.
+  Graph(const std::vector<Rule>& rules, const MakeVariables& variables) {
     for (const Rule& rule : rules) {
       for (const std::string& target : rule.targets) by_target_[target].push_back(&rule);
     }
@@ -295,7 +296,6 @@ class Graph {
   bool has_target(const std::string& name) const { return by_target_.contains(name); }
 
  private:
-  const std::vector<Rule>& rules_;
   std::map<std::string, std::vector<const Rule*>> by_target_;
   std::string goal_;
 };

@@ -333,8 +333,8 @@ BuildPlan BuildPlan::from_json(const Json& json, std::string_view what) {
   if (!members.take_or("runtime", Json()).is_null()) {
     throw members.refused("runtime", "must be null: this version builds no interpreted languages");
   }
-  members.take_object("image", [&](Members& image) { read_image(image, plan.image); });
-  members.take_object("layers", [&](Members& layers) { read_layers(layers, plan.layers); });
+  members.take_object("image", [&](Members& below) { read_image(below, plan.image); });
+  members.take_object("layers", [&](Members& below) { read_layers(below, plan.layers); });
   plan.warnings = members.take_or("warnings", Words{});
   members.finish();
   return plan;
