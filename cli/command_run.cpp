@@ -6,13 +6,12 @@
 #include "cli/commands.hpp"
 #include "cli/image_source.hpp"
 #include "cli/runtime.hpp"
+#include "layers/assembler.hpp"
 #include "layers/image_reader.hpp"
 
 namespace whittle::cli {
 
 namespace {
-
-constexpr std::string_view kProcessLabel = "dev.whittle.process.";
 
 // "65532:65532", "65532", or empty; names would need the image's passwd, which whittle's images do not rely on.
 void set_user(RuntimeProcess& process, const std::string& user) {
@@ -31,12 +30,12 @@ void set_user(RuntimeProcess& process, const std::string& user) {
 std::vector<std::string> command_of(const oci::Config& config, const RunOptions& options) {
   std::vector<std::string> argv = config.entrypoint;
   if (!options.process.empty()) {
-    const auto label = config.labels.find(cat(kProcessLabel, options.process));
+    const auto label = config.labels.find(cat(layers::kProcessLabel, options.process));
     if (label == config.labels.end()) {
       Error error(Exit::usage, cat("the image has no process ", backticked(options.process)));
       for (const auto& [name, value] : config.labels) {
-        if (name.starts_with(kProcessLabel))
-          error.detail(cat("it has: ", printable(name.substr(kProcessLabel.size()))));
+        if (name.starts_with(layers::kProcessLabel))
+          error.detail(cat("it has: ", printable(name.substr(layers::kProcessLabel.size()))));
       }
       throw error;
     }

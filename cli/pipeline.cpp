@@ -74,8 +74,10 @@ Digest image_key(const builder::InputKey& inputs, const plan::BuildPlan& plan, c
   Hasher hasher;
   hasher.update(inputs.digest.str());
   hasher.update(layers::compression_identity(layers::compression_of(plan.layers)));
-  // tzdata.zi changes with every release of the time zone database that the other files are made from.
-  for (const fs::path& fact : {facts.certificates, facts.time_zones / "tzdata.zi"}) {
+  // Another whittle may compose differently; tzdata.zi changes with every release of the time zone database
+  // that the other files are made from.
+  const fs::path whittle = fs::read_symlink("/proc/self/exe");
+  for (const fs::path& fact : {whittle, facts.certificates, facts.time_zones / "tzdata.zi"}) {
     hasher.update(fs::is_regular_file(fact) ? index.digest(fact).str() : "absent");
   }
   index.save();

@@ -104,6 +104,11 @@ oci::Config config_of(const plan::BuildPlan& plan, const oci::Platform& platform
                      .diff_ids = {},
                      .history = {}};
   for (const auto& [name, value] : plan.image.env) config.env.push_back(cat(name, "=", value));
+  // One program needs no label: it is the entry point.
+  if (plan.image.processes.size() > 1) {
+    for (const auto& [name, argv] : plan.image.processes)
+      config.labels[cat(kProcessLabel, name)] = canonical_json(argv);
+  }
   for (std::size_t i = 0; i < layers.size(); ++i) {
     config.diff_ids.push_back(layers[i].diff_id);
     config.history.push_back({.created_by = cat("whittle: ", slices[i].name), .comment = {}});

@@ -4,11 +4,15 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string_view>
 
 #include "layers/layer_writer.hpp"
 #include "plan/build_plan.hpp"
 
 namespace whittle::layers {
+
+// With several processes each is a label of the image: this and its name → its argv as JSON.
+inline constexpr std::string_view kProcessLabel = "dev.whittle.process.";
 
 // Remembers slice key → layer in `folder`; entries are small files that carry their own digest, so a
 // damaged one counts as absent. May be deleted at any time.

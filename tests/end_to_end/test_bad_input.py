@@ -218,7 +218,7 @@ class BadInput(WhittleTestCase):
         self.assertIn("junk.tar", result.stderr)
 
 
-class Budget(WhittleTestCase):
+class Promises(WhittleTestCase):
     shared_cache = True
 
     def test_nothing_is_written_to_standard_output_but_the_reference(self):
@@ -236,6 +236,15 @@ class Budget(WhittleTestCase):
         self.assertEqual(second.stdout, first.stdout)
         started = [line for line in trace.read_text().splitlines() if "execve(" in line and "= 0" in line]
         self.assertEqual(len(started), 1, "\n".join(started))
+
+    def test_each_program_of_an_image_can_be_started(self):
+        main = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("%s") }\n'
+        files = {"go.mod": "module example.test/site\n\ngo 1.19\n", "cmd/web/main.go": main % "web", "cmd/worker/main.go": main % "worker"}
+        built = self.build(self.write_tree("tree", files))
+        self.assertEqual(self.whittle("run", built.reference).stdout, "web\n")
+        self.assertEqual(self.whittle("run", "--process", "worker", built.reference).stdout, "worker\n")
+        refused = self.whittle("run", "--process", "wroker", built.reference, expect=2)
+        self.assertIn("it has: worker", refused.stderr)
 
     def test_a_plan_in_a_file_builds_the_same_image(self):
         tree = self.write_tree("tree", {"hello.c": HELLO})
