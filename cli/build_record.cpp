@@ -50,7 +50,7 @@ void BuildRecords::remember(const Digest& key, const Record& record) {
                       {{"mediaType", record.root.media_type},
                        {"digest", record.root.digest.str()},
                        {"size", record.root.size},
-                       {"platform", record.root.platform.value_or(oci::Platform::host()).str()}}},
+                       {"platform", record.root.platform ? record.root.platform->str() : ""}}},
                      {"blobs", blobs},
                      {"warnings", record.warnings}};
   make_folders(folder_);
