@@ -54,7 +54,7 @@ void put_text(std::array<char, Size>& field, std::string_view text) {
 std::optional<std::size_t> split_point(std::string_view path) {
   const std::size_t earliest = path.size() > kNameField ? path.size() - kNameField - 1 : 0;
   const std::size_t slash = path.find('/', std::max<std::size_t>(earliest, 1));
-  if (slash == std::string_view::npos || slash > kPrefixField || slash + 1 == path.size()) return std::nullopt;
+  if (slash > kPrefixField || slash + 1 == path.size()) return std::nullopt;  // npos is more than any field
   return slash;
 }
 
