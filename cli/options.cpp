@@ -99,7 +99,7 @@ class Tree {
     CLI::App& app = command("build", "builds the tree into an image in the store; prints the pinned reference",
                             "  whittle build .\n  whittle build services/web -t registry.example/web:2 --push\n"
                             "  whittle build . -o archive:web.tar --quiet",
-                            [p = parsed_](Session& session) { return build(p->build, p->json, session); });
+                            [p = parsed_.get()](Session& session) { return build(p->build, p->json, session); });
     add_folder(app, options.folder);
     add_selection(app, options);
     app.add_option("-o,--output", options.outputs, "also write it to `oci:DIR` or `archive:FILE`; may be repeated")
@@ -115,7 +115,7 @@ class Tree {
   void add_detect() {
     CLI::App& app =
         command("detect", "says what each detector saw, the verdict, and why the others lost",
-                "  whittle detect .\n  whittle detect --json services/web", [p = parsed_](Session& session) {
+                "  whittle detect .\n  whittle detect --json services/web", [p = parsed_.get()](Session& session) {
                   p->detect.json = p->json;
                   return detect(p->detect, session);
                 });
@@ -126,7 +126,7 @@ class Tree {
   void add_plan() {
     CLI::App& app = command("plan", "prints the whole plan with the source of every value; runs and fetches nothing",
                             "  whittle plan .\n  whittle plan --json . > plan.json && whittle build --plan plan.json .",
-                            [p = parsed_](Session& session) {
+                            [p = parsed_.get()](Session& session) {
                               p->plan.json = p->json;
                               return plan(p->plan, session);
                             });
@@ -139,7 +139,7 @@ class Tree {
     RunOptions& options = parsed_->run;
     CLI::App& app = command("run", "starts an image with an OCI runtime of this machine, or bubblewrap",
                             "  whittle run app\n  whittle run --memory 10MB sensor -- --samples 3",
-                            [p = parsed_](Session& session) { return run(p->run, session); });
+                            [p = parsed_.get()](Session& session) { return run(p->run, session); });
     app.add_option("IMAGE", options.image, "the image, as for other commands")->required()->type_name("");
     app.add_option("ARGS", options.arguments, "arguments for the program, after `--`")->type_name("");
     app.add_option("--process", options.process, "the process to start (default: the image's entry point)")
@@ -152,7 +152,7 @@ class Tree {
   void add_check() {
     CLI::App& app = command("check", "proves that a program or image can run on scratch; lists every reason why not",
                             "  whittle check ./build/server\n  whittle check app",
-                            [p = parsed_](Session& session) { return check(with_json(*p), session); });
+                            [p = parsed_.get()](Session& session) { return check(with_json(*p), session); });
     add_image(app);
     add_http(app, parsed_->image.allow_http);
     add_json(app);
@@ -160,14 +160,14 @@ class Tree {
 
   void add_images() {
     CLI::App& app = command("images", "lists the images in the store", "  whittle images",
-                            [p = parsed_](Session& session) { return images(p->json, session); });
+                            [p = parsed_.get()](Session& session) { return images(p->json, session); });
     add_json(app);
   }
 
   void add_inspect() {
     CLI::App& app = command("inspect", "shows an image's configuration, layers and, on request, files",
                             "  whittle inspect app\n  whittle inspect --files oci:out",
-                            [p = parsed_](Session& session) { return inspect(with_json(*p), session); });
+                            [p = parsed_.get()](Session& session) { return inspect(with_json(*p), session); });
     add_image(app);
     app.add_flag("--files", parsed_->image.files, "list every file with its layer");
     add_http(app, parsed_->image.allow_http);
@@ -177,7 +177,7 @@ class Tree {
   void add_validate() {
     CLI::App& app = command("validate", "recomputes every digest of an image, or of the whole store",
                             "  whittle validate\n  whittle validate archive:web.tar",
-                            [p = parsed_](Session& session) { return validate(with_json(*p), session); });
+                            [p = parsed_.get()](Session& session) { return validate(with_json(*p), session); });
     add_image(app, false);
     add_http(app, parsed_->image.allow_http);
     add_json(app);
@@ -187,7 +187,7 @@ class Tree {
     CLI::App& app =
         command("push", "sends an image to a registry; prints the pinned reference",
                 "  whittle push registry.example/team/app:1\n  whittle push app registry.example/team/app:1",
-                [p = parsed_](Session& session) { return push(with_json(*p), session); });
+                [p = parsed_.get()](Session& session) { return push(with_json(*p), session); });
     add_image(app);
     app.add_option("REFERENCE", parsed_->image.destination, "where to (default: the image's own name)")->type_name("");
     add_http(app, parsed_->image.allow_http);
@@ -197,7 +197,7 @@ class Tree {
   void add_pull() {
     CLI::App& app = command("pull", "brings an image from a registry into the store; prints the pinned reference",
                             "  whittle pull registry.example/team/app:1",
-                            [p = parsed_](Session& session) { return pull(with_json(*p), session); });
+                            [p = parsed_.get()](Session& session) { return pull(with_json(*p), session); });
     add_image(app);
     app.add_flag("--all-platforms", parsed_->image.all_platforms,
                  "every platform of an index, not only this machine's");
@@ -206,8 +206,9 @@ class Tree {
   }
 
   void add_doctor() {
-    CLI::App& app = command("doctor", "says which toolchains and runtimes are here, and how to install what is missing",
-                            "  whittle doctor", [p = parsed_](Session& session) { return doctor(p->json, session); });
+    CLI::App& app =
+        command("doctor", "says which toolchains and runtimes are here, and how to install what is missing",
+                "  whittle doctor", [p = parsed_.get()](Session& session) { return doctor(p->json, session); });
     add_json(app);
   }
 
