@@ -42,8 +42,8 @@ Json parse_json(std::string_view text, std::string_view what, int exit_code) {
     if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second && refused.empty()) {
       refused = cat("the key ", backticked(parsed.get<std::string>()), " appears twice in one object");
     }
-    if (depth > kMaximumDepth && refused.empty()) refused = "it is nested too deeply";
-    if (depth > kMaximumDepth) throw json_error(text, what, 0, refused, exit_code);
+    const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+    if (opens && depth >= kMaximumDepth) throw json_error(text, what, 0, "it is nested too deeply", exit_code);
     return true;
   };
   try {
@@ -56,6 +56,9 @@ Json parse_json(std::string_view text, std::string_view what, int exit_code) {
     if (const std::size_t colon = why.find(": "); colon != std::string::npos) why = why.substr(colon + 2);
     const std::size_t offset = problem.byte > 0 ? problem.byte - 1 : 0;
     throw json_error(text, what, offset, printable(why), exit_code);
+  } catch (const Json::out_of_range&) {
+    // The library tells neither place nor token: a number such as 1e999 is the one thing it throws this for.
+    throw json_error(text, what, 0, "a number in it is too large", exit_code);
   }
 }
 

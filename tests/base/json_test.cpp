@@ -41,8 +41,14 @@ TEST_CASE("a repeated key and deep nesting are refused") {
   CHECK(error_for(R"({"a":1,"a":2})").causes().at(0) == "the key `a` appears twice in one object");
   CHECK(error_for(R"([{"a":1},{"a":2}])").message() == "none");
   CHECK(error_for(std::string(70, '[') + std::string(70, ']')).causes().at(0) == "it is nested too deeply");
-  CHECK(error_for(std::string(60, '[') + std::string(60, ']')).message() == "none");
+  CHECK(error_for(std::string(64, '[') + "1" + std::string(64, ']')).message() == "none");
+  CHECK(error_for(std::string(65, '[') + std::string(65, ']')).causes().at(0) == "it is nested too deeply");
   CHECK(error_for(std::string(1'000'000, '[')).causes().at(0) == "it is nested too deeply");
+}
+
+TEST_CASE("a number that no double holds is refused") {
+  CHECK(error_for("[1, 22e222222222222222222]").causes().at(0) == "a number in it is too large");
+  CHECK(error_for("1e308").message() == "none");
 }
 
 TEST_CASE("text that is no UTF-8 is refused on the way in and replaced on the way out") {

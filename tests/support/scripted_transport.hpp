@@ -48,18 +48,26 @@ class ScriptedTransport : public registry::HttpTransport {
   std::deque<registry::Outcome> script_;
 };
 
-// Time that passes only when somebody sleeps.
+// Time that passes only when somebody sleeps. Safe for several threads, except `slept`: read it when they are done.
 class FakeClock : public registry::Clock {
  public:
-  Time now() override { return now_; }
+  Time now() override {
+    const std::scoped_lock lock(mutex_);
+    return now_;
+  }
   void sleep(Duration time, std::stop_token) override {
+    const std::scoped_lock lock(mutex_);
     slept.push_back(time);
     now_ += time;
   }
-  void advance(Duration time) { now_ += time; }
+  void advance(Duration time) {
+    const std::scoped_lock lock(mutex_);
+    now_ += time;
+  }
   std::vector<Duration> slept;
 
  private:
+  std::mutex mutex_;
   Time now_{};
 };
 
