@@ -63,7 +63,7 @@ builder::Host Session::host() const {
 }
 
 registry::ClientOptions Session::client_options(bool allow_http) const {
-  return {.environment = environment_, .allow_http = allow_http};
+  return {.environment = environment_, .allow_http = allow_http, .memory = cache_folder() / "registries"};
 }
 
 }  // namespace whittle::cli

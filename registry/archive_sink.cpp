@@ -35,12 +35,13 @@ class ArchiveSink : public ImageSink {
     return true;
   }
 
-  void put_manifest(const oci::Descriptor& manifest, std::string_view json) override {
+  bool put_manifest(const oci::Descriptor& manifest, std::string_view json) override {
     manifests_[manifest.digest] = json;
     if (!first_image_ && oci::media_type::is_manifest(manifest.media_type)) first_image_ = json;
+    return true;
   }
 
-  void tag(const oci::Descriptor& root, std::string_view json) override {
+  bool tag(const oci::Descriptor& root, std::string_view json) override {
     put_manifest(root, json);
     const fs::path folder = file_.parent_path().empty() ? fs::path(".") : file_.parent_path();
     AtomicFile out(folder);
@@ -53,6 +54,7 @@ class ArchiveSink : public ImageSink {
     add_blobs(tar);
     tar.finish();
     out.commit(file_);
+    return true;
   }
 
   std::string where() const override { return cat("archive:", file_.native()); }

@@ -15,6 +15,7 @@ constexpr std::size_t kMaximumAnswer = 128 * 1024;
 constexpr std::chrono::seconds kShortestLife{60}, kLongestLife{24 * 3600};
 // Renewed this long before its end, so that a request that is under way does not outlive its token.
 constexpr std::chrono::seconds kMargin{10};
+constexpr std::chrono::milliseconds kSecondThought{500};
 
 std::string base64_encoded(std::string_view text) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -184,6 +185,11 @@ Authenticator::Token Authenticator::fetch(const std::vector<std::string>& scopes
     const auto* response = std::get_if<HttpResponse>(&trial.outcome);
     return response ? response->status : 0;
   };
+  // GitHub's says "denied" now and then to those whom it lets in a moment later.
+  if (status() == 403 && credentials_) {
+    retrying_.clock.sleep(kSecondThought, retrying_.stop);
+    trial = send();
+  }
   // Token servers without OAuth 2 take an identity token as a password.
   if (has_identity && (status() == 404 || status() == 405)) {
     request = token_request(scopes);

@@ -24,6 +24,7 @@ struct ClientOptions {
   bool allow_http = false;                              // plain http beyond loopback (`--plain-http`)
   Clock* clock = nullptr;                               // the machine's when there is none
   ProcessRunner* processes = nullptr;                   // starts credential helpers; the system's when there is none
+  fs::path memory = {};                                 // folder of Whereabouts; empty: nothing is remembered
 };
 
 // A sink for `reference` (which has a host). Nothing is sent before the first call.

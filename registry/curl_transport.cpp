@@ -44,8 +44,10 @@ class HeaderList {
 struct Exchange {
   CURL* handle;
   const HttpRequest& request;
-  Sink* sink;
+  const BodySink& choose_sink;
   std::stop_token stop;
+  Sink* sink = nullptr;
+  bool has_body = false;
   HttpResponse response = {};
   std::size_t header_bytes = 0;
   std::uint64_t sent = 0, received = 0;
@@ -88,13 +90,18 @@ std::size_t receive_header(char* data, std::size_t size, std::size_t count, void
   });
 }
 
+void choose_sink(Exchange& exchange) {
+  exchange.response.status = status_of(exchange.handle);
+  if (exchange.choose_sink && exchange.response.ok()) exchange.sink = exchange.choose_sink(exchange.response);
+}
+
 std::size_t receive_body(char* data, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
   return guarded(exchange, 0, [&]() -> std::size_t {
     const std::string_view piece(data, size * count);
     exchange.received += piece.size();
-    const int status = status_of(exchange.handle);
-    if (exchange.sink != nullptr && status >= 200 && status < 300) {
+    if (!std::exchange(exchange.has_body, true)) choose_sink(exchange);
+    if (exchange.sink != nullptr) {
       exchange.sink->write(bytes_of(piece));
       return piece.size();
     }
@@ -187,11 +194,11 @@ class CurlTransport : public HttpTransport {
     std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   }
 
-  Outcome send(const HttpRequest& request, Sink* sink, std::stop_token stop) override {
+  Outcome send(const HttpRequest& request, const BodySink& sink, std::stop_token stop) override {
     refuse_injection(request);
     if (stop.stop_requested()) return TransportFailure{TransportFailure::Kind::cancelled, "cancelled"};
     Handle handle = take();
-    Exchange exchange{.handle = handle.get(), .request = request, .sink = sink, .stop = std::move(stop)};
+    Exchange exchange{.handle = handle.get(), .request = request, .choose_sink = sink, .stop = std::move(stop)};
     Outcome outcome = perform(exchange);
     give_back(std::move(handle));
     if (exchange.thrown) std::rethrow_exception(exchange.thrown);
@@ -230,13 +237,19 @@ class CurlTransport : public HttpTransport {
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, nullptr);
 
     exchange.response.status = status_of(handle);
-    if (code == CURLE_OK) return std::move(exchange.response);
+    if (code == CURLE_OK) return finished(exchange);
     const std::string text = in_lower_case(words[0] != '\0' ? words.data() : curl_easy_strerror(code));
     if (exchange.stop.stop_requested()) return TransportFailure{TransportFailure::Kind::cancelled, "cancelled"};
     if (!exchange.refused.empty()) {
       return TransportFailure{TransportFailure::Kind::refused, exchange.refused, exchange.sent, exchange.received};
     }
     return TransportFailure{kind_of(code, text), text, exchange.sent, exchange.received};
+  }
+
+  // An answer without a body still tells its sink that it is one.
+  static Outcome finished(Exchange& exchange) {
+    if (!exchange.has_body && exchange.request.method != "HEAD") choose_sink(exchange);
+    return std::move(exchange.response);
   }
 
   void set_connection(CURL* handle, Exchange& exchange) const {

@@ -32,25 +32,34 @@ class Delivering {
 
   Delivery run(const oci::Descriptor& root) {
     Delivery delivery;
-    std::string json = from_.read(root, oci::kMaximumManifest);
+    const std::string json = from_.read(root, oci::kMaximumManifest);
     delivery.unchanged = sink_.has_manifest(root);
-    if (!delivery.unchanged) {
-      collect(root, json, 0);
-      try {
-        send();
-      } catch (Error& error) {
-        error.note(sink_.left_behind(layers_there_, contents_.layers.size()));
-        throw;
-      }
+    // What the sink believed to be there may be gone; then it says so, once, and all is offered again.
+    for (bool is_there = delivery.unchanged; !bring(root, json, is_there); is_there = false) {
+      delivery.unchanged = false;
+      contents_ = {};
+      seen_.clear();
     }
-    tag(root, json);
     delivery.sent_bytes = sent_bytes_;
     delivery.sent_blobs = sent_blobs_;
-    delivery.reused_blobs = contents_.layers.size() + contents_.configs.size() - sent_blobs_;
+    const std::uint64_t blobs = contents_.layers.size() + contents_.configs.size();
+    delivery.reused_blobs = blobs - std::min(blobs, delivery.sent_blobs);
     return delivery;
   }
 
  private:
+  bool bring(const oci::Descriptor& root, const std::string& json, bool is_there) {
+    if (!is_there) collect(root, json, 0);
+    try {
+      if (!is_there && !send()) return false;
+      stop_if_asked();
+      return sink_.tag(root, json);
+    } catch (Error& error) {
+      error.note(sink_.left_behind(layers_there_, contents_.layers.size()));
+      throw;
+    }
+  }
+
   void collect(const oci::Descriptor& root, const std::string& json, int depth) {
     if (oci::media_type::is_index(root.media_type)) {
       if (depth == kDeepestIndex) throw Error(Exit::usage, cat(short_name(root), " is nested too deeply"));
@@ -76,15 +85,17 @@ class Delivering {
   }
 
   // The largest first: what starts last should end soon.
-  void send() {
+  bool send() {
+    layers_there_ = 0;
     std::stable_sort(contents_.layers.begin(), contents_.layers.end(),
                      [](const auto& a, const auto& b) { return a.size > b.size; });
     send_all(contents_.layers);
     send_all(contents_.configs);
     for (const oci::Descriptor& manifest : contents_.manifests) {
       stop_if_asked();
-      sink_.put_manifest(manifest, contents_.json.at(manifest.digest));
+      if (!sink_.put_manifest(manifest, contents_.json.at(manifest.digest))) return false;
     }
+    return true;
   }
 
   void send_all(const std::vector<oci::Descriptor>& blobs) {
@@ -107,16 +118,6 @@ class Delivering {
     Error error(Exit::input_unavailable, cat("the blob ", blob.digest.str(), " of this image is missing or damaged"));
     error.hint("build or pull the image again: a damaged blob is replaced");
     return error;
-  }
-
-  void tag(const oci::Descriptor& root, const std::string& json) {
-    stop_if_asked();
-    try {
-      sink_.tag(root, json);
-    } catch (Error& error) {
-      error.note(sink_.left_behind(layers_there_, contents_.layers.size()));
-      throw;
-    }
   }
 
   void stop_if_asked() const {

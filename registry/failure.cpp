@@ -110,9 +110,18 @@ std::string words_of(const HttpResponse& response) {
   return cat(response.status, " ", said.empty() ? reason(response.status) : said);
 }
 
+bool has_error_code(const HttpResponse& response, std::string_view code) {
+  const Json document = Json::parse(response.body, nullptr, false);
+  if (!document.is_object()) return false;
+  const auto errors = document.find("errors");
+  if (errors == document.end() || !errors->is_array()) return false;
+  return std::any_of(errors->begin(), errors->end(),
+                     [&](const Json& error) { return error.is_object() && string_member(error, "code") == code; });
+}
+
 Error refusal(const Doing& doing, const HttpResponse& response, const Trial& trial) {
-  const bool is_credentials = response.status == 401 || response.status == 403;
-  const bool is_passing = is_transient(response.status);
+  const bool is_passing = is_transient(Outcome(response));
+  const bool is_credentials = !is_passing && (response.status == 401 || response.status == 403);
   const bool is_absent =
       response.status == 404 && doing.method == "GET" && doing.url.find("/manifests/") != std::string::npos;
   const Exit exit = is_credentials ? Exit::registry_credentials

@@ -28,5 +28,7 @@ Error failure(const Doing& doing, const Trial& trial);
 // "403 DENIED: permission_denied: write_package": the status and what the body says (distribution-spec,
 // "Error Codes"), printable and short.
 std::string words_of(const HttpResponse& response);
+// Does its body name this error code, "MANIFEST_BLOB_UNKNOWN"?
+bool has_error_code(const HttpResponse& response, std::string_view code);
 
 }  // namespace whittle::registry

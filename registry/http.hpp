@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -57,12 +58,16 @@ struct TransportFailure {
 
 using Outcome = std::variant<HttpResponse, TransportFailure>;
 
+// Chooses where the body of a 2xx answer goes, by its status and headers, before the first byte comes. Null: it is
+// kept. May be called once more for every exchange.
+using BodySink = std::function<Sink*(const HttpResponse& head)>;
+
 class HttpTransport {
  public:
   virtual ~HttpTransport() = default;
-  // Body bytes of a 2xx response go to `sink` when given, as they come; others are kept, at most 4 MiB.
-  // What `sink` or the body's source throws, comes out. Never follows redirects. Called from several threads.
-  virtual Outcome send(const HttpRequest& request, Sink* sink, std::stop_token stop) = 0;
+  // Body bytes of a 2xx response go to the sink that `sink` chooses, as they come; others are kept, at most 4 MiB.
+  // What it, `sink` or the body's source throws, comes out. Never follows redirects. Called from several threads.
+  virtual Outcome send(const HttpRequest& request, const BodySink& sink, std::stop_token stop) = 0;
 };
 
 // libcurl: proxies of the environment (not for loopback), TLS 1.2 or newer, always verified: against

@@ -25,9 +25,11 @@ class ImageSink {
   // business, since a registry can answer and open the upload in one request.
   // Called from several threads; everything else from one.
   virtual bool put_blob(const oci::Descriptor& blob, const oci::BlobStore& from) = 0;
-  virtual void put_manifest(const oci::Descriptor& manifest, std::string_view json) = 0;
-  // Makes the image visible under the sink's name. Everything below `root` is there and durable.
-  virtual void tag(const oci::Descriptor& root, std::string_view json) = 0;
+  // False, at most once in the sink's life: something below it is missing there after all. The sink has forgotten
+  // what it believed; everything is to be delivered again.
+  virtual bool put_manifest(const oci::Descriptor& manifest, std::string_view json) = 0;
+  // Makes the image visible under the sink's name. Everything below `root` is there and durable. False: as above.
+  virtual bool tag(const oci::Descriptor& root, std::string_view json) = 0;
   virtual std::string where() const = 0;  // for messages: `localhost:5000/edge/sensor:1`
   // What an error says of a delivery that broke off, so many of the layers being there.
   virtual std::string left_behind(std::size_t layers, std::size_t of_layers) const = 0;

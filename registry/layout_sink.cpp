@@ -38,13 +38,15 @@ class LayoutSink : public ImageSink {
     return true;
   }
 
-  void put_manifest(const oci::Descriptor& manifest, std::string_view json) override {
+  bool put_manifest(const oci::Descriptor& manifest, std::string_view json) override {
     layout_.blobs().put(json, manifest.media_type);
+    return true;
   }
 
-  void tag(const oci::Descriptor& root, std::string_view json) override {
+  bool tag(const oci::Descriptor& root, std::string_view json) override {
     layout_.blobs().put(json, root.media_type);
     layout_.tag(name_, root);
+    return true;
   }
 
   std::string where() const override {

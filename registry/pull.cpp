@@ -105,7 +105,7 @@ class Puller {
     std::optional<Incoming> incoming;
     const Request request{.doing = cat("download of ", short_name(blob)),
                           .target = session_.path(cat("blobs/", blob.digest.str())),
-                          .sink = [&] { return &incoming.emplace(blob, into_, meter); }};
+                          .sink = [&](const HttpResponse&) { return &incoming.emplace(blob, into_, meter); }};
     try {
       session_.send(request);
       incoming->commit();

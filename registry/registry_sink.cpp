@@ -1,55 +1,60 @@
-#include <atomic>
-#include <mutex>
-
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "registry/client.hpp"
 #include "registry/progress.hpp"
 #include "registry/session.hpp"
+#include "registry/upload.hpp"
+#include "registry/whereabouts.hpp"
 
 namespace whittle::registry {
 
 namespace {
-
-// A HEAD before sending this much costs nothing that anybody would notice.
-constexpr std::uint64_t kWorthAsking = 4 << 20;
 
 std::string manifest_types() {
   using namespace oci::media_type;
   return cat(kManifest, ", ", kIndex, ", ", kDockerManifest, ", ", kDockerList);
 }
 
-// Requests: one HEAD of the tag; for a blob one POST that mounts it from the repository itself (201: it was
-// there) or opens the upload (202), and one PUT; one PUT a manifest. docs/design/registry.md has the reasons.
+// Requests: one HEAD, of the tag or of a manifest that is remembered to be there; what `Uploads` needs for the
+// blobs; one PUT a manifest. docs/design/registry.md has the reasons.
 class RegistrySink : public ImageSink {
  public:
   RegistrySink(const oci::Reference& reference, HttpTransport& transport, const ClientOptions& options,
                EventSink& events, std::stop_token stop)
       : reference_(reference),
+        places_(options.memory, reference.host),
         session_(reference, Session::Access::push, transport, options, events, std::move(stop)),
+        uploads_(session_, places_),
         events_(events) {}
 
   bool has_manifest(const oci::Descriptor& manifest) override {
-    if (!asked_for_tag_) return has_tagged(manifest);
-    // Where not even the tag was there, the manifests below it will not be either.
-    return tag_exists_ && digest_at(manifest.digest.str(), manifest) == manifest.digest.str();
+    if (!asked_for_root_) return has_root(manifest);
+    if (is_distrustful_) return false;
+    // Where not even the tag was there, the manifests below it will not be either, unless they are remembered.
+    const bool is_remembered = places_.has(manifest.digest, session_.repository());
+    return (tag_exists_ || is_remembered) && is_confirmed(manifest);
   }
 
   bool put_blob(const oci::Descriptor& blob, const oci::BlobStore& from) override {
     Meter meter(cat("push ", short_name(blob)), blob.size, events_);
-    const bool sent = upload(blob, from, meter);
+    const bool sent = uploads_.bring(blob, from, meter);
     meter.complete();
     return sent;
   }
 
-  void put_manifest(const oci::Descriptor& manifest, std::string_view json) override {
-    put(manifest, json, manifest.digest.str());
+  bool put_manifest(const oci::Descriptor& manifest, std::string_view json) override {
+    return put(manifest, json, manifest.digest.str());
   }
 
-  void tag(const oci::Descriptor& root, std::string_view json) override {
-    if (current_tag_ == root.digest.str()) return;
-    put(root, json, name());
-    current_tag_ = root.digest.str();
+  bool tag(const oci::Descriptor& root, std::string_view json) override {
+    if (current_tag_ != root.digest.str()) {
+      if (!put(root, json, name())) return false;
+      if (const auto replaced = Digest::parse(current_tag_)) places_.forget(*replaced, tag_place());
+      current_tag_ = root.digest.str();
+    }
+    places_.learn(root.digest, session_.repository());
+    places_.learn(root.digest, tag_place());
+    return true;
   }
 
   std::string where() const override { return reference_.str(); }
@@ -65,17 +70,29 @@ class RegistrySink : public ImageSink {
     if (reference_.tag.empty() && reference_.digest) return reference_.digest->str();
     return reference_.tag_or_latest();
   }
+  std::string tag_place() const { return cat(session_.repository(), ":", name()); }
 
-  bool has_tagged(const oci::Descriptor& root) {
+  bool has_root(const oci::Descriptor& root) {
     if (reference_.digest && *reference_.digest != root.digest) {
       throw Error(Exit::usage, cat("the image is not ", backticked(reference_.str()), " but ", root.digest.str()))
           .hint("leave the digest out; it is printed after the push");
     }
-    asked_for_tag_ = true;
-    const std::string found = digest_at(name(), root);
-    tag_exists_ = !found.empty();
-    current_tag_ = found;
-    return found == root.digest.str();
+    asked_for_root_ = true;
+    // Known in this repository and not under this tag: a new name for it needs no question about the old one.
+    const bool is_tagged = places_.has(root.digest, tag_place());
+    if (!is_tagged && places_.has(root.digest, session_.repository())) return is_confirmed(root);
+    current_tag_ = digest_at(name(), root);
+    tag_exists_ = !current_tag_.empty();
+    if (current_tag_ == root.digest.str()) return true;
+    places_.forget(root.digest, tag_place());
+    return places_.has(root.digest, session_.repository()) && is_confirmed(root);
+  }
+
+  // Is it there by its digest? A manifest that is has its blobs.
+  bool is_confirmed(const oci::Descriptor& manifest) {
+    if (digest_at(manifest.digest.str(), manifest) == manifest.digest.str()) return true;
+    places_.forget(manifest.digest, session_.repository());
+    return false;
   }
 
   // The digest behind a tag or digest; empty when there is nothing.
@@ -90,108 +107,47 @@ class RegistrySink : public ImageSink {
     return reply.response.header("docker-content-digest").value_or("?");
   }
 
-  bool blob_exists(const oci::Descriptor& blob) {
-    return session_
-        .send({.doing = cat("question for ", short_name(blob)),
-               .method = "HEAD",
-               .target = session_.path(cat("blobs/", blob.digest.str()))},
-              {404})
-        .response.ok();
-  }
-
-  bool upload(const oci::Descriptor& blob, const oci::BlobStore& from, Meter& meter) {
-    if (!mounts_ && blob_exists(blob)) return false;
-    Request last;
-    bool was_there = false;
-    const Trial trial = session_.repeat(cat("upload of ", short_name(blob)), [&](int number) -> Outcome {
-      // After a break nobody knows whether the blob arrived.
-      if (number > 1 && blob_exists(blob)) return HttpResponse{.status = 201};
-      const auto location = open_upload(blob);
-      was_there = !location;
-      if (!location) return HttpResponse{.status = 201};
-      last = content_request(blob, from, *location, meter);
-      return session_.attempt(last);
-    });
-    const auto* response = std::get_if<HttpResponse>(&trial.outcome);
-    if (response == nullptr || !response->ok()) throw session_.error(last, trial);
-    check_digest(*response, blob, last);
-    return !was_there;
-  }
-
-  // Where to put the content; nothing when the blob turns out to be there.
-  std::optional<Url> open_upload(const oci::Descriptor& blob) {
-    Request request{
-        .doing = cat("upload of ", short_name(blob)), .method = "POST", .target = session_.path("blobs/uploads/")};
-    if (mounts_) {
-      Request mount = request;
-      mount.target +=
-          cat("?mount=", percent_encoded(blob.digest.str()), "&from=", percent_encoded(session_.repository()));
-      // Registries refuse mounts in many ways; none of them means that an upload is refused.
-      Reply reply = session_.send(mount, {400, 403, 404, 405, 501});
-      if (reply.response.status == 201) {
-        has_mounted_ = true;
-        return std::nullopt;
-      }
-      if (reply.response.ok()) {
-        if (is_silent_about(blob)) return std::nullopt;
-        return location_of(reply, request);
-      }
-      mounts_ = false;
-      // An ordinary upload first: when that is refused too, its answer says why.
-      const Url opened = location_of(session_.send(request), request);
-      return blob_exists(blob) ? std::nullopt : std::optional(opened);
-    }
-    return location_of(session_.send(request), request);
-  }
-
-  // Registries that do not mount answer as if the blob were missing. Until one mount has been honoured, a
-  // large blob is asked for before it is sent for nothing.
-  bool is_silent_about(const oci::Descriptor& blob) {
-    if (has_mounted_ || blob.size < kWorthAsking || !blob_exists(blob)) return false;
-    mounts_ = false;
-    return true;
-  }
-
-  Url location_of(const Reply& reply, const Request& request) const {
-    return session_.resolve(reply.url, reply.response.header("location").value_or(""), request);
-  }
-
-  static Request content_request(const oci::Descriptor& blob, const oci::BlobStore& from, const Url& location,
-                                 Meter& meter) {
-    return {.doing = cat("upload of ", short_name(blob)),
-            .method = "PUT",
-            .target = location.with_parameter("digest", blob.digest.str()).str(),
-            .headers = {{"Content-Type", "application/octet-stream"}},
-            .content = [&blob, &from, &meter] { return std::make_unique<MeteredSource>(from.open(blob), meter); },
-            .content_size = blob.size};
-  }
-
-  void put(const oci::Descriptor& manifest, std::string_view json, const std::string& as) {
+  bool put(const oci::Descriptor& manifest, std::string_view json, const std::string& as) {
     const Request request{.doing = cat("upload of ", short_name(manifest)),
                           .method = "PUT",
                           .target = session_.path(cat("manifests/", as)),
                           .headers = {{"Content-Type", manifest.media_type}},
                           .body = std::string(json)};
-    check_digest(session_.send(request).response, manifest, request);
+    bool is_ambiguous = false;
+    const Trial trial = session_.repeat(request.doing, [&](int) -> Outcome {
+      // The answer was lost, perhaps not the request; sending it twice could undo what somebody else did since.
+      if (is_ambiguous && digest_at(as, manifest) == manifest.digest.str()) return HttpResponse{.status = 201};
+      Outcome outcome = session_.attempt(request);
+      is_ambiguous = std::holds_alternative<TransportFailure>(outcome);
+      return outcome;
+    });
+    const auto* response = std::get_if<HttpResponse>(&trial.outcome);
+    if (response != nullptr && response->ok()) {
+      uploads_.check_digest(*response, manifest, request);
+      places_.learn(manifest.digest, session_.repository());
+      return true;
+    }
+    places_.forget(manifest.digest, session_.repository());
+    if (response == nullptr || is_distrustful_ || !misses_something(*response)) throw session_.error(request, trial);
+    is_distrustful_ = true;
+    uploads_.distrust();
+    events_.verbose(cat(backticked(session_.host()), " misses something that seemed to be there: ", words_of(*response),
+                        "; asking for everything by name"));
+    return false;
   }
 
-  // A registry that stored something else must not go unnoticed.
-  void check_digest(const HttpResponse& response, const oci::Descriptor& expected, const Request& request) const {
-    const auto stored = response.header("docker-content-digest");
-    if (!stored || *stored == expected.digest.str()) return;
-    Error error(Exit::registry_content,
-                cat(backticked(session_.host()), " stored something else than ", short_name(expected)));
-    throw error.at(cat(request.method, " ", redacted(request.target)))
-        .detail(cat("sent: ", expected.digest.str()))
-        .detail(cat("stored: ", printable(*stored)));
+  static bool misses_something(const HttpResponse& response) {
+    return has_error_code(response, "MANIFEST_BLOB_UNKNOWN") || has_error_code(response, "BLOB_UNKNOWN") ||
+           has_error_code(response, "MANIFEST_UNKNOWN");
   }
 
   oci::Reference reference_;
+  Whereabouts places_;
   Session session_;
+  Uploads uploads_;
   EventSink& events_;
-  bool asked_for_tag_ = false, tag_exists_ = false;
+  bool asked_for_root_ = false, tag_exists_ = false, is_distrustful_ = false;
   std::string current_tag_;
-  std::atomic<bool> mounts_ = true, has_mounted_ = false;
 };
 
 }  // namespace

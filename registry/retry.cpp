@@ -31,6 +31,26 @@ std::optional<std::time_t> parse_date(const std::string& text) {
   return ::timegm(&time);
 }
 
+// Less than this may be an endless drip.
+constexpr std::uint64_t kProgress = 64 * 1024;
+
+// GitHub's secondary limit is a 403 that says so in words, or names a time.
+bool is_rate_limit(const HttpResponse& response) {
+  if (response.status == 429) return true;
+  if (response.status != 403) return false;
+  return response.header("retry-after") || lower(response.body).find("rate limit") != std::string::npos;
+}
+
+bool is_throttled(const Outcome& outcome) {
+  const auto* response = std::get_if<HttpResponse>(&outcome);
+  return response != nullptr && is_rate_limit(*response);
+}
+
+std::string reason_of(const Outcome& outcome) {
+  if (const auto* response = std::get_if<HttpResponse>(&outcome)) return cat("status ", response->status);
+  return std::get<TransportFailure>(outcome).text;
+}
+
 // Between half and all of it, so that clients that failed together do not come back together.
 Clock::Duration jittered(Clock::Duration pause) {
   thread_local std::minstd_rand random(std::random_device{}());
@@ -58,10 +78,16 @@ bool is_transient(int status) {
     case 408:
     case 425:
     case 429:
+    case 499:
     case 500:
     case 502:
     case 503:
     case 504:
+    case 520:
+    case 521:
+    case 522:
+    case 523:
+    case 524:
       return true;
     default:
       return false;
@@ -69,7 +95,9 @@ bool is_transient(int status) {
 }
 
 bool is_transient(const Outcome& outcome) {
-  if (const auto* response = std::get_if<HttpResponse>(&outcome)) return is_transient(response->status);
+  if (const auto* response = std::get_if<HttpResponse>(&outcome)) {
+    return is_transient(response->status) || is_rate_limit(*response);
+  }
   return std::get<TransportFailure>(outcome).kind == TransportFailure::Kind::broken;
 }
 
@@ -84,18 +112,23 @@ std::optional<Clock::Duration> retry_after(const HttpResponse& response) {
   return std::chrono::seconds(std::clamp<std::int64_t>(*then - *now, 0, kDay));
 }
 
-Trial Retrying::run(std::string_view doing, const std::function<Outcome(int)>& attempt) const {
+Trial Retrying::run(std::string_view doing, const std::function<Outcome(int)>& attempt,
+                    const std::function<std::uint64_t()>& progress) const {
   const Clock::Time start = clock.now();
+  std::uint64_t reached = progress ? progress() : 0;
+  int spent = 0;  // tries since the work last got on
   for (int number = 1;; ++number) {
     Outcome outcome = attempt(number);
-    if (!is_transient(outcome) || number >= policy.tries || stop.stop_requested()) {
+    const std::uint64_t now_reached = progress ? progress() : 0;
+    if (now_reached >= reached + kProgress) spent = 0;
+    reached = std::max(reached, now_reached);
+    const bool waits = is_throttled(outcome) && clock.now() - start < policy.longest_throttled;
+    if (!waits) ++spent;
+    if (!is_transient(outcome) || spent >= policy.tries || stop.stop_requested()) {
       return {std::move(outcome), number, clock.now() - start};
     }
-    const Clock::Duration pause = pause_before(number + 1, policy, outcome);
-    const auto* response = std::get_if<HttpResponse>(&outcome);
-    const std::string why = response ? cat("status ", response->status) : std::get<TransportFailure>(outcome).text;
-    events.verbose(
-        cat(doing, ": ", printable(why), "; try ", number + 1, " of ", policy.tries, " in ", pause.count(), " ms"));
+    const Clock::Duration pause = pause_before(waits ? number + 1 : spent + 1, policy, outcome);
+    events.verbose(cat(doing, ": ", printable(reason_of(outcome)), "; try ", number + 1, " in ", pause.count(), " ms"));
     clock.sleep(pause, stop);
   }
 }

@@ -4,12 +4,15 @@
 
 #include "base/text.hpp"
 #include "registry/hub.hpp"
+#include "registry/time_limit.hpp"
 
 namespace whittle::registry {
 
 namespace {
 
 constexpr int kMostRedirects = 5;
+constexpr int kMostRefusals = 2, kMostTokens = 10;
+constexpr std::chrono::seconds kLongestFarewell{3};
 
 Url parse_origin(const std::string& host, bool plain) {
   const auto url = Url::parse(cat(plain ? "http://" : "https://", host, "/"));
@@ -88,8 +91,9 @@ Outcome Session::attempt(const Request& request) {
   return exchange(request).outcome;
 }
 
-Trial Session::repeat(const std::string& doing, const std::function<Outcome(int)>& sequence) {
-  return retrying_.run(doing, sequence);
+Trial Session::repeat(const std::string& doing, const std::function<Outcome(int)>& sequence,
+                      const std::function<std::uint64_t()>& progress) {
+  return retrying_.run(doing, sequence, progress);
 }
 
 Error Session::error(const Request& request, const Trial& trial) const {
@@ -164,20 +168,37 @@ Session::Exchanged Session::follow_redirects(const Request& request, const Url& 
 // The registry's own 401 is answered; one from elsewhere is not ours to answer.
 Outcome Session::authorised(const Request& request, const Url& url) {
   const bool is_home = url.origin() == origin().origin();
-  if (!is_home) return once(request, url, std::nullopt);
-  for (int refusals = 0;; ++refusals) {
-    const auto used = authenticator_->authorization(scopes_);
-    Outcome outcome = once(request, url, used);
+  if (!is_home) return once(request, url, std::nullopt, stop_);
+  std::vector<std::string> scopes = scopes_;
+  scopes.insert(scopes.end(), request.scopes.begin(), request.scopes.end());
+  int refusals = 0;
+  for (int tries = 0;; ++tries) {
+    const auto used = authenticator_->authorization(scopes);
+    Outcome outcome = once(request, url, used, stop_);
     const auto* response = std::get_if<HttpResponse>(&outcome);
     if (response == nullptr) return outcome;
     remember_peer(response->peer);
-    // One renewal for a missing or stale token, one more for a scope that the second challenge names.
-    if (response->status != 401 || refusals == 2) return outcome;
-    if (!authenticator_->renew(url, *response, scopes_, used)) return outcome;
+    // One renewal for a missing or stale token, one more for a scope that the second challenge names. Where another
+    // thread was first with its renewal, this one has not had its own yet.
+    if (response->status != 401 || refusals == kMostRefusals || tries == kMostTokens) return outcome;
+    if (authenticator_->authorization(scopes) == used) ++refusals;
+    if (!authenticator_->renew(url, *response, scopes, used)) return outcome;
   }
 }
 
-Outcome Session::once(const Request& request, const Url& url, const std::optional<std::string>& authorization) {
+void Session::abandon(const Url& location) noexcept {
+  try {
+    const Request request{.doing = "cancelling of an upload", .method = "DELETE", .target = location.str()};
+    const bool is_home = location.origin() == origin().origin();
+    const TimeLimit limit(kLongestFarewell, {});
+    once(request, location, is_home ? authenticator_->authorization(scopes_) : std::nullopt, limit.token());
+  } catch (const std::exception&) {
+    // The registry forgets uploads by itself in the end.
+  }
+}
+
+Outcome Session::once(const Request& request, const Url& url, const std::optional<std::string>& authorization,
+                      const std::stop_token& stop) {
   HttpRequest sent{.method = request.method, .url = url.str(), .headers = request.headers, .body = request.body};
   sent.headers.emplace_back("User-Agent", "whittle");
   sent.headers.emplace_back("Accept-Encoding", "identity");
@@ -186,10 +207,14 @@ Outcome Session::once(const Request& request, const Url& url, const std::optiona
   std::unique_ptr<Source> content;
   if (request.content) {
     content = request.content();
-    sent.body_source = content.get();
     sent.body_size = request.content_size;
+  } else if (request.method == "PUT" && !request.body.empty()) {
+    // A text libcurl would send again by itself when a kept connection breaks; whether to is our decision.
+    content = std::make_unique<StringSource>(request.body);
+    sent.body_size = request.body.size();
   }
-  return transport_.send(sent, request.sink ? request.sink() : nullptr, stop_);
+  sent.body_source = content.get();
+  return transport_.send(sent, request.sink, stop);
 }
 
 void Session::remember_peer(const std::string& peer) {

@@ -33,7 +33,8 @@ struct Request {
   std::string body = {};
   std::function<std::unique_ptr<Source>()> content = {};  // instead of `body`, with its size
   std::uint64_t content_size = 0;
-  std::function<Sink*()> sink = {};  // for the body of a 2xx response
+  BodySink sink = {};                    // for the body of a 2xx response
+  std::vector<std::string> scopes = {};  // that a token needs besides the session's own
 };
 
 struct Reply {
@@ -54,7 +55,16 @@ class Session {
   // One try of something that must not be repeated blindly, for use inside `repeat`.
   Outcome attempt(const Request& request);
   // The retry policy for a sequence of requests that is harmless as a whole.
-  Trial repeat(const std::string& doing, const std::function<Outcome(int)>& sequence);
+  Trial repeat(const std::string& doing, const std::function<Outcome(int)>& sequence,
+               const std::function<std::uint64_t()>& progress = {});
+  // One try that also tells where the answer came from.
+  struct Exchanged {
+    Outcome outcome;
+    Url url;
+  };
+  Exchanged exchange(const Request& request);
+  // Cancels an upload (DELETE), also after a stop was asked for: one try of a few seconds, whose failure is no matter.
+  void abandon(const Url& location) noexcept;
   // The error for what `request` came to.
   Error error(const Request& request, const Trial& trial) const;
 
@@ -66,15 +76,11 @@ class Session {
   const std::string& repository() const { return repository_; }
 
  private:
-  struct Exchanged {
-    Outcome outcome;
-    Url url;
-  };
   Url origin() const;
-  Exchanged exchange(const Request& request);
   Exchanged follow_redirects(const Request& request, const Url& first);
   Outcome authorised(const Request& request, const Url& url);
-  Outcome once(const Request& request, const Url& url, const std::optional<std::string>& authorization);
+  Outcome once(const Request& request, const Url& url, const std::optional<std::string>& authorization,
+               const std::stop_token& stop);
   bool set_scheme_open(bool open);  // returns what it was
   void set_origin(Url origin);
   void remember_peer(const std::string& peer);

@@ -80,7 +80,7 @@ TransportFailure failure_of(const Outcome& outcome) {
 }
 
 Outcome get(const std::string& url, Sink* sink = nullptr) {
-  return curl_transport()->send({.method = "GET", .url = url}, sink, {});
+  return curl_transport()->send({.method = "GET", .url = url}, [sink](const HttpResponse&) { return sink; }, {});
 }
 
 }  // namespace
@@ -188,7 +188,8 @@ TEST_CASE("a request to stop ends a transfer that hangs") {
     void write(Bytes) override { source->request_stop(); }
   } sink;
   sink.source = &stop;
-  const Outcome outcome = curl_transport()->send({.method = "GET", .url = server.url()}, &sink, stop.get_token());
+  const Outcome outcome = curl_transport()->send(
+      {.method = "GET", .url = server.url()}, [&](const HttpResponse&) { return &sink; }, stop.get_token());
   CHECK(failure_of(outcome).kind == Kind::cancelled);
 }
 

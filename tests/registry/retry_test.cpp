@@ -38,7 +38,7 @@ TEST_CASE("what is not transient is not tried again") {
 }
 
 TEST_CASE("transient outcomes are tried six times, with growing pauses") {
-  for (const int status : {408, 425, 429, 500, 502, 503, 504}) {
+  for (const int status : {408, 425, 499, 500, 502, 503, 504, 520, 524}) {
     Rig rig;
     CHECK(rig.run(HttpResponse{.status = status}).tries == 6);
     REQUIRE(rig.clock.slept.size() == 5);
@@ -53,6 +53,34 @@ TEST_CASE("transient outcomes are tried six times, with growing pauses") {
   const Trial trial = rig.run(TransportFailure{TransportFailure::Kind::broken, "reset"});
   CHECK(trial.tries == 6);
   CHECK(trial.elapsed >= 3100ms);
+}
+
+TEST_CASE("a registry that asks us to slow down is waited for, and for five minutes at most") {
+  for (const HttpResponse& answer :
+       {HttpResponse{.status = 429}, HttpResponse{.status = 403, .headers = {{"retry-after", "1"}}},
+        HttpResponse{.status = 403, .body = "You have exceeded a secondary Rate Limit"}}) {
+    Rig rig;
+    const Trial trial = rig.run(answer);
+    CHECK(trial.tries > 50);
+    CHECK(trial.elapsed >= 5min);
+    CHECK(trial.elapsed < 6min);
+  }
+}
+
+TEST_CASE("tries are counted anew when the work gets on, and a drip is no progress") {
+  Rig rig;
+  std::uint64_t reached = 0;
+  const auto attempt = [&](int number) -> Outcome {
+    if (number <= 20) reached += 64 * 1024;
+    return TransportFailure{TransportFailure::Kind::broken, "reset"};
+  };
+  CHECK(rig.retrying.run("test", attempt, [&] { return reached; }).tries == 25);
+  reached = 0;
+  const auto drip = [&](int) -> Outcome {
+    ++reached;
+    return TransportFailure{TransportFailure::Kind::broken, "reset"};
+  };
+  CHECK(rig.retrying.run("test", drip, [&] { return reached; }).tries == 6);
 }
 
 TEST_CASE("five faults in a row are outlived") {

@@ -289,11 +289,17 @@ TEST_CASE("a status that passes is waited out") {
 TEST_CASE("a status that does not pass is a transient error") {
   Rig rig;
   rig.transport.then(
-      6, HttpResponse{.status = 429, .body = R"({"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]})"});
+      100, HttpResponse{.status = 429, .body = R"({"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]})"});
   const Error error = rig.failed();
   CHECK(error.exit() == Exit::transient);
   CHECK(error.message() == "`r.example` could not do the test");
   CHECK(error.causes() == std::vector<std::string>{"429 TOOMANYREQUESTS: slow down"});
+}
+
+TEST_CASE("a rate limit that calls itself forbidden is no matter of credentials") {
+  Rig rig;
+  rig.transport.then(100, HttpResponse{.status = 403, .body = "You have exceeded a secondary rate limit"});
+  CHECK(rig.failed().exit() == Exit::transient);
 }
 
 TEST_CASE("the registry's own words are printable and short") {

@@ -22,7 +22,8 @@ class ScriptedTransport : public registry::HttpTransport {
     for (int i = 0; i < number; ++i) script_.push_back(outcome);
   }
 
-  registry::Outcome send(const registry::HttpRequest& request, Sink* sink, std::stop_token stop) override {
+  registry::Outcome send(const registry::HttpRequest& request, const registry::BodySink& choose,
+                         std::stop_token stop) override {
     const std::lock_guard lock(mutex_);
     sent.push_back(request);
     bodies.push_back(request.body_source ? read_all(*request.body_source, 1 << 30, "body") : request.body);
@@ -32,9 +33,11 @@ class ScriptedTransport : public registry::HttpTransport {
     if (script_.empty()) return registry::HttpResponse{.status = 599};
     registry::Outcome outcome = std::move(script_.front());
     script_.pop_front();
-    if (auto* response = std::get_if<registry::HttpResponse>(&outcome); response && response->ok() && sink != nullptr) {
-      sink->write(bytes_of(response->body));
-      response->body.clear();
+    if (auto* response = std::get_if<registry::HttpResponse>(&outcome); response && response->ok() && choose) {
+      if (Sink* const sink = choose(*response); sink != nullptr) {
+        sink->write(bytes_of(response->body));
+        response->body.clear();
+      }
     }
     return outcome;
   }
