@@ -222,7 +222,15 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
     const Assembled assembled = make_image(plan, source, facts, options, store.blobs(), session);
     for (const std::string& warning : assembled.warnings) events.warn(warning);
     result.root = assembled.root;
-    records.remember(key, {.root = assembled.root, .warnings = assembled.warnings});
+    // The key speaks of the tree as it was at the beginning; the image, of files as they were when they were read.
+    const builder::InputKey afterwards =
+        builder::input_key(plan, source, session.host(), session.runner(), events, session.stop());
+    if (afterwards.digest == inputs.digest) {
+      records.remember(key, {.root = assembled.root, .warnings = assembled.warnings});
+    } else {
+      events.warn(
+          "the source tree changed while it was built; the image may hold some files from before and some after");
+    }
   }
 
   // Names it. Beyond this point the store shows the image.
