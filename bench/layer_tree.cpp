@@ -34,8 +34,8 @@ void write_layers(const fs::path& folder, oci::BlobStore store, std::uint64_t th
                   const layers::Compression& compression) {
   RecordingEvents events;
   ThreadPool pool(threads);
-  const layers::RootFilesystem root = layers::compose(plan_of(folder), {}, {}, folder.parent_path(), {}, events);
-  for (const layers::Slice& slice : layers::partition(root)) {
+  layers::RootFilesystem root = layers::compose(plan_of(folder), {}, {}, folder.parent_path(), {}, events);
+  for (const layers::Slice& slice : layers::partition(std::move(root))) {
     const oci::Layer layer = layers::write_layer(slice, compression, 0, store, pool, events, {});
     std::cout << slice.name << ' ' << layer.blob.digest.str() << ' ' << layer.blob.size << '\n';
   }

@@ -150,13 +150,14 @@ Assembled make_image(const plan::BuildPlan& plan, const fs::path& source, const 
                                               session.runner(), events, session.stop());
 
   // Puts every file in its place. Beyond this point modes and owners are normalised and no two files collide.
-  const layers::RootFilesystem root = layers::compose(built.plan, built.artifacts, built.needs, source, facts, events);
+  layers::RootFilesystem root = layers::compose(built.plan, built.artifacts, built.needs, source, facts, events);
 
   // Splits by how often things change. Beyond this point each entry is in exactly one layer.
-  const std::vector<layers::Slice> slices = layers::partition(root);
+  const std::size_t entries = root.size();
+  const std::vector<layers::Slice> slices = layers::partition(std::move(root));
 
   // Writes the blobs. Beyond this point everything is on disk and digests are final.
-  events.emit(StageStarted{"layers", cat(root.size(), " entries in ", slices.size(), " layers")});
+  events.emit(StageStarted{"layers", cat(entries, " entries in ", slices.size(), " layers")});
   layers::LayerCache cache(session.cache_folder() / "layers");
   const oci::Image image = layers::assemble(built.plan, slices, blobs, cache, session.pool(), events, session.stop());
   return {image.manifest, built.warnings};

@@ -120,6 +120,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const CLanguage language = has_cpp ? CLanguage::cpp : CLanguage::c;
   plan::Detection detection{.detector = "single-file", .language = has_cpp ? "cpp" : "c", .score = kScore};
   plan::BuildPlan& plan = detection.plan;
+  plan.leaves_source_alone = true;
   const std::string choice = surroundings.config.toolchain ? surroundings.config.toolchain->value : "auto";
   plan.toolchains = toolchains_for(language, choice, surroundings.platform);
   if (is_freestanding(surroundings.config)) plan.toolchains = freestanding(std::move(plan.toolchains));

@@ -41,28 +41,29 @@ Data data_from(Bytes bytes, std::size_t from, bool is_end) {
 
 }  // namespace
 
-std::size_t RollingSum::roll(Bytes bytes) {
+std::size_t RollingSum::roll(Bytes bytes, std::size_t from, std::size_t to) {
   std::uint32_t first = first_, second = second_;
-  std::size_t taken = 0;
-  const auto take = [&](std::byte dropped) {
-    const auto out = std::to_integer<std::uint32_t>(dropped);
-    first += std::to_integer<std::uint32_t>(bytes[taken++]) - out;
-    second += first - kWindow * (out + kOffset);
-    return (second & 0xFFFF) == 0xFFFF;
-  };
-  bool cuts = false;
-  while (!cuts && taken < std::min<std::size_t>(bytes.size(), kWindow)) cuts = take(window_[taken]);
-  while (!cuts && taken < bytes.size()) cuts = take(bytes[taken - kWindow]);
+  for (; from < to; ++from) {
+    const auto out = std::to_integer<std::uint32_t>(bytes[from - kWindow]);
+    first += std::to_integer<std::uint32_t>(bytes[from]) - out;
+    second += first - std::uint32_t{kWindow} * (out + kOffset);
+    if ((second & kMask) != kMask) continue;
+    ++from;
+    break;
+  }
   first_ = first;
   second_ = second;
-  remember(bytes.first(taken));
-  return taken;
+  return from;
 }
 
-void RollingSum::remember(Bytes bytes) {
-  const std::size_t size = std::min<std::size_t>(bytes.size(), kWindow);
-  std::copy(window_.begin() + static_cast<std::ptrdiff_t>(size), window_.end(), window_.begin());
-  std::copy_n(bytes.end() - static_cast<std::ptrdiff_t>(size), size, window_.end() - static_cast<std::ptrdiff_t>(size));
+void RollingSum::start(Bytes bytes, std::size_t end) {
+  // As if 64 zeros had come before, which have dropped out by now.
+  first_ = 0;
+  second_ = kOffset * kWindow * (kWindow - 3) / 2;
+  for (std::size_t at = end - kWindow; at < end; ++at) {
+    first_ += std::to_integer<std::uint32_t>(bytes[at]) + kOffset;
+    second_ += first_;
+  }
 }
 
 std::optional<ChunkSpan> Chunker::next(Bytes bytes, bool is_end) {
@@ -70,32 +71,45 @@ std::optional<ChunkSpan> Chunker::next(Bytes bytes, bool is_end) {
     const std::optional<ChunkSpan> zeros = next_zeros(bytes, is_end);
     if (zeros || in_zeros_) return zeros;
   }
-  const Data data = data_from(bytes, examined_, is_end);
-  const std::size_t stop = std::min(data.end, kChunkMaximum);
-  if (examined_ < stop) {
-    examined_ += sum_.roll(bytes.subspan(examined_, stop - examined_));
-    if (sum_.is_cut() || examined_ == kChunkMaximum) return cut(examined_, false);
+  if (!before_zeros_) find_data(bytes, is_end);
+  const std::size_t stop = std::min(data_end_, kChunkMaximum);
+  if (rolled_ == 0 && stop >= kChunkMinimum) {
+    rolled_ = kChunkMinimum;
+    sum_.start(bytes, rolled_);
+    if (sum_.is_cut()) return cut(rolled_, false);
   }
-  if (data.before_zeros) {
+  if (rolled_ > 0 && rolled_ < stop) {
+    rolled_ = sum_.roll(bytes, rolled_, stop);
+    if (sum_.is_cut()) return cut(rolled_, false);
+  }
+  if (stop == kChunkMaximum) return cut(stop, false);
+  if (before_zeros_) {
+    before_zeros_ = false;
     in_zeros_ = true;
-    sum_ = {};
-    return data.end > 0 ? cut(data.end, false) : next_zeros(bytes, is_end);
+    return data_end_ > 0 ? cut(data_end_, false) : next_zeros(bytes, is_end);
   }
   if (is_end && !bytes.empty()) return cut(bytes.size(), false);
   return std::nullopt;
 }
 
+void Chunker::find_data(Bytes bytes, bool is_end) {
+  const Data data = data_from(bytes, data_end_, is_end);
+  data_end_ = data.end;
+  before_zeros_ = data.before_zeros;
+}
+
 std::optional<ChunkSpan> Chunker::next_zeros(Bytes bytes, bool is_end) {
   const Bytes piece = bytes.first(std::min(bytes.size(), kZerosMaximum));
-  examined_ = first_nonzero(piece, examined_);
-  const bool run_ends = examined_ < bytes.size() && bytes[examined_] != kZero;
+  rolled_ = first_nonzero(piece, rolled_);
+  const bool run_ends = rolled_ < bytes.size() && bytes[rolled_] != kZero;
   if (run_ends) in_zeros_ = false;
-  if (examined_ > 0 && (run_ends || is_end || examined_ == kZerosMaximum)) return cut(examined_, true);
+  if (rolled_ > 0 && (run_ends || is_end || rolled_ == kZerosMaximum)) return cut(rolled_, true);
   return std::nullopt;
 }
 
 ChunkSpan Chunker::cut(std::size_t size, bool is_zeros) {
-  examined_ = 0;
+  rolled_ = 0;
+  data_end_ -= std::min(data_end_, size);
   return {size, is_zeros};
 }
 

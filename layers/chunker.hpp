@@ -1,8 +1,8 @@
-// Where a file is cut into the chunks that partial pulls fetch and compare: where Podman cuts, so that layers of
-// other tools share chunks with ours, and at a maximum. Equal content has equal cuts, however it arrives.
+// Where a file is cut into the chunks that partial pulls fetch and compare: by content, between a minimum and a
+// maximum, runs of zeros apart. Equal content has equal cuts, however it arrives.
 #pragma once
 
-#include <array>
+#include <cstdint>
 #include <optional>
 
 #include "base/stream.hpp"
@@ -10,25 +10,28 @@
 namespace whittle::layers {
 
 inline constexpr std::size_t kZerosMinimum = 1024;  // a run this long is a chunk of its own
+inline constexpr std::size_t kChunkMinimum = 256 << 10;
 inline constexpr std::size_t kChunkMaximum = 1 << 20;
 // One less: a file of 2^20 zeros that equals the first chunk of another file makes Podman's pull fail.
 inline constexpr std::size_t kZerosMaximum = kChunkMaximum - 1;
 
-// Perkeep's rolling checksum over the last 64 bytes; it starts as if 64 zeros came before.
+// Perkeep's rolling checksum over a window of 64 bytes, which Podman cuts by too, only oftener.
 class RollingSum {
  public:
-  // Takes bytes up to and including the one after which to cut, else all; returns how many.
-  std::size_t roll(Bytes bytes);
+  static constexpr std::uint32_t kWindow = 64;
+
+  // Takes bytes[from, to), of which kWindow lie before `from`, up to and including the one after which to cut, else
+  // all; returns where it stopped. It goes on from there only.
+  std::size_t roll(Bytes bytes, std::size_t from, std::size_t to);
+  // As after the window that ends at `end`.
+  void start(Bytes bytes, std::size_t end);
   // The last byte taken was one to cut after.
-  bool is_cut() const { return (second_ & 0xFFFF) == 0xFFFF; }
+  bool is_cut() const { return (second_ & kMask) == kMask; }
 
  private:
-  static constexpr std::uint32_t kWindow = 64, kOffset = 31;
+  static constexpr std::uint32_t kOffset = 31, kMask = 0x3FFFF;
 
-  void remember(Bytes bytes);
-
-  std::array<std::byte, kWindow> window_{};  // oldest first
-  std::uint32_t first_ = kWindow * kOffset, second_ = kWindow * (kWindow - 1) * kOffset;
+  std::uint32_t first_ = 0, second_ = 0;
 };
 
 struct ChunkSpan {
@@ -46,10 +49,13 @@ class Chunker {
 
  private:
   std::optional<ChunkSpan> next_zeros(Bytes bytes, bool is_end);
+  void find_data(Bytes bytes, bool is_end);
   ChunkSpan cut(std::size_t size, bool is_zeros);
 
   RollingSum sum_;
-  std::size_t examined_ = 0;  // bytes of the present chunk that need no second look
+  std::size_t rolled_ = 0;     // bytes of the present chunk that the sum has taken, or the zeros known
+  std::size_t data_end_ = 0;   // bytes since the last chunk that are data, whatever follows
+  bool before_zeros_ = false;  // a run of zeros begins at `data_end_`
   bool in_zeros_ = false;
 };
 

@@ -9,8 +9,8 @@ namespace whittle::layers {
 
 namespace {
 
-// Of TOC and tar-split, whatever the layer's: they are small, and the digests in them do not compress.
-constexpr int kLevel = 3;
+// Whatever the layer's: a TOC is mostly digests, which no level compresses; a tar-split mostly headers.
+constexpr int kTocLevel = 3, kTarSplitLevel = 7;
 constexpr std::uint32_t kSkippable = 0x184D2A50;
 constexpr std::uint64_t kTocIsZstd = 1;
 // They differ in the case of one letter.
@@ -92,7 +92,7 @@ std::optional<IndexPosition> IndexPosition::from_footers(std::string_view footer
   return position;
 }
 
-LayerIndex::LayerIndex() : tar_split_(kLevel) {}
+LayerIndex::LayerIndex() : tar_split_(kTarSplitLevel) {}
 
 void LayerIndex::add(const TarHeader& header, std::string_view header_bytes) {
   const std::string name = header.kind == TarHeader::Kind::folder ? header.path + '/' : header.path;
@@ -175,7 +175,7 @@ std::optional<LayerIndex::Written> LayerIndex::finish(const std::vector<ChunkFra
   add_segment();
   const std::string& tar_split = tar_split_.finish();
 
-  PackedText toc(kLevel);
+  PackedText toc(kTocLevel);
   toc.append("{\"version\":1,\"entries\":[");
   std::size_t done = 0, first = 0;
   for (const File& file : files_) {

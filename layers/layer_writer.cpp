@@ -20,7 +20,7 @@ namespace whittle::layers {
 namespace {
 
 // Layers that hold the same entries differ when one of these rules does; part of the cache key.
-constexpr std::string_view kFormat = "whittle.layer/v1";
+constexpr std::string_view kFormat = "whittle.layer/v2";
 // Files up to this size that may have an equal are held while they are hashed; larger ones are read twice.
 constexpr std::uint64_t kHeldFile = 1 << 20;
 
@@ -300,7 +300,8 @@ oci::Layer write_layer(const Slice& slice, const Compression& compression, std::
 std::string compression_identity(const Compression& compression) {
   const std::string frames = cat(kFormat, " ", frame_identity(compression.level));
   if (compression.form == LayerForm::plain) return frames;
-  const std::string chunks = cat(" chunks rollsum ", kChunkMaximum, " zeros ", kZerosMinimum, " ", kZerosMaximum);
+  const std::string chunks =
+      cat(" chunks rollsum ", kChunkMinimum, " ", kChunkMaximum, " zeros ", kZerosMinimum, " ", kZerosMaximum);
   return cat(frames, chunks, compression.form == LayerForm::automatic ? cat(" from ", kChunkedMinimum) : "");
 }
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <bit>
+
 #include "base/text.hpp"
 #include "layers/root_filesystem.hpp"
 
@@ -28,29 +31,80 @@ bool is_implied(const Entry& entry) {
   return std::holds_alternative<Folder>(entry.node) && entry.origin.empty();
 }
 
-void add_with_parents(RootFilesystem& slice, const RootFilesystem& root, const std::string& path, const Entry& entry) {
+void add_parents(RootFilesystem& slice, const RootFilesystem& root, const std::string& path) {
   for (std::size_t slash = path.rfind('/'); slash != std::string::npos; slash = path.rfind('/', slash - 1)) {
     std::string parent = path.substr(0, slash);
     const auto found = root.find(parent);
     if (found == root.end() || !slice.emplace(std::move(parent), found->second).second) break;
   }
-  slice.insert_or_assign(path, entry);
 }
+
+std::uint64_t content_of(const Entry& entry) {
+  const auto* const file = std::get_if<File>(&entry.node);
+  return file == nullptr ? 0 : file->size;
+}
+
+// The entries of a group in the order of their paths are cut into slices after a file whose path says so, so that
+// a file that comes, goes or grows moves no other but those between two cuts (docs/design/layers.md).
+class Budget {
+ public:
+  void expect(std::uint64_t content) { total_ += content; }
+
+  // The slice that the next entry of the group belongs to, by its first path; "" is the first.
+  const std::string& slice_for(const std::string& path, const Entry& entry) {
+    if (is_full_) first_ = path;
+    if (is_full_) filled_ = 0;
+    filled_ += content_of(entry);
+    is_full_ = filled_ >= 3 * least() || (filled_ >= least() && is_cut(path, content_of(entry)));
+    return first_;
+  }
+
+ private:
+  // A few dozen slices at most, however large the group is; a power of two, so that it hardly ever changes.
+  std::uint64_t least() const { return std::max(kSliceMinimum, std::bit_ceil(total_ / kMostSlices)); }
+
+  // About every `least()` bytes.
+  bool is_cut(const std::string& path, std::uint64_t size) const {
+    const Digest digest = digest_of(path);
+    const std::uint64_t chance = std::to_integer<std::uint64_t>(digest.sha256[0]) << 16 |
+                                 std::to_integer<std::uint64_t>(digest.sha256[1]) << 8 |
+                                 std::to_integer<std::uint64_t>(digest.sha256[2]);
+    return chance < size / (least() >> 24);
+  }
+
+  static constexpr std::uint64_t kMostSlices = 32;
+
+  std::uint64_t total_ = 0, filled_ = 0;
+  std::string first_;
+  bool is_full_ = false;
+};
 
 }  // namespace
 
-std::vector<Slice> partition(const RootFilesystem& root) {
-  // Programs get a slice each, and follow one another by path.
+std::vector<Slice> partition(RootFilesystem root) {
+  std::map<Entry::Group, Budget> budgets;
+  for (const auto& [path, entry] : root) budgets[entry.group].expect(content_of(entry));
   std::map<std::pair<Entry::Group, std::string>, Slice> slices;
-  for (const auto& [path, entry] : root) {
+  for (auto next = root.begin(); next != root.end();) {
+    const auto at = next++;
+    const auto& [path, entry] = *at;
     if (is_implied(entry)) continue;
+    // Programs get a slice each, and follow one another by path.
     const bool is_program = entry.group == Entry::Group::program && std::holds_alternative<File>(entry.node);
-    Slice& slice = slices[{entry.group, is_program ? path : ""}];
+    const std::string first = is_program ? path : budgets[entry.group].slice_for(path, entry);
+    Slice& slice = slices[{entry.group, first}];
     if (slice.name.empty()) {
       slice.name = name_of(entry.group);
       if (is_program) slice.name += cat(" ", path.substr(path.rfind('/') + 1));
+      if (!is_program && !first.empty()) slice.name += cat(" from ", first);
     }
-    add_with_parents(slice.entries, root, path, entry);
+    add_parents(slice.entries, root, path);
+    // Folders stay, for what lies below them in other slices.
+    if (std::holds_alternative<Folder>(entry.node)) {
+      slice.entries.insert_or_assign(path, entry);
+    } else {
+      slice.entries.insert(root.extract(at));
+    }
   }
   std::vector<Slice> ordered;
   for (auto& [key, slice] : slices) ordered.push_back(std::move(slice));

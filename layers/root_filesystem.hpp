@@ -65,11 +65,13 @@ RootFilesystem compose(const plan::BuildPlan& plan, std::span<const plan::Artifa
 
 // One slice a layer, in layer order. Every entry is in exactly one slice, except that parent folders are
 // repeated where an entry below them needs them; merging the slices gives the root filesystem again.
-// base facts → runtime → dependencies → assets → one per program → configuration; empty slices are left out.
+// base facts → runtime → dependencies → assets → one per program → configuration; empty slices are left out. A group
+// with more content than one slice should hold has several, of kSliceMinimum to three times as much.
+inline constexpr std::uint64_t kSliceMinimum = 48 << 20;
 struct Slice {
-  std::string name;  // "base", "program whoami", for history and annotations
+  std::string name;  // "base", "program whoami", "assets from PATH", for history and annotations
   RootFilesystem entries;
 };
-std::vector<Slice> partition(const RootFilesystem& root);
+std::vector<Slice> partition(RootFilesystem root);
 
 }  // namespace whittle::layers

@@ -11,10 +11,10 @@ namespace whittle::layers {
 class Crc64 {
  public:
   void update(Bytes bytes);
-  std::uint64_t value() const { return ~state_; }
+  std::uint64_t value() const { return value_; }
 
  private:
-  std::uint64_t state_ = ~std::uint64_t{0};
+  std::uint64_t value_ = 0;
 };
 
 void append_base64(std::string& out, Bytes bytes);

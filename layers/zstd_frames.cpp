@@ -287,8 +287,14 @@ void FrameWriter::finish() {
 }
 
 struct PackedText::State {
-  explicit State(int level) : context(make_context(level)) {}
+  explicit State(int level) : context(make_context(level)) {
+    // Tables as large as such texts need, not as one of unknown length might.
+    for (const ZSTD_cParameter parameter : {ZSTD_c_windowLog, ZSTD_c_hashLog, ZSTD_c_chainLog}) {
+      checked(ZSTD_CCtx_setParameter(context.get(), parameter, kTablesLog));
+    }
+  }
 
+  static constexpr int kTablesLog = 18;
   // libzstd promises equal bytes for equal calls, so it is given pieces of one size, however the text arrives.
   static constexpr std::size_t kPiece = 128 << 10;
 

@@ -39,8 +39,10 @@ std::vector<ChunkSpan> defined_chunks(std::string_view text) {
       const unsigned in = static_cast<unsigned char>(data[at]), out = std::exchange(window[at % 64], in);
       first += in - out;
       second += first - 64 * (out + 31);
-      if ((second & 0xFFFF) != 0xFFFF && at + 1 - begin != kChunkMaximum) continue;
-      chunks.push_back({at + 1 - begin, false});
+      const std::size_t size = at + 1 - begin;
+      const bool is_cut = (second & 0x3FFFF) == 0x3FFFF && size >= kChunkMinimum;
+      if (!is_cut && size != kChunkMaximum) continue;
+      chunks.push_back({size, false});
       begin = at + 1;
     }
     if (begin < data.size()) chunks.push_back({data.size() - begin, false});
@@ -62,8 +64,8 @@ std::vector<ChunkSpan> defined_chunks(std::string_view text) {
 std::string text_with_zeros(std::uint32_t seed) {
   std::mt19937 random(seed);
   std::string text;
-  while (text.size() < 400'000) {
-    const std::size_t data = random() % 3 == 0 ? random() % 100'000 : random() % 300;
+  while (text.size() < 6'000'000) {
+    const std::size_t data = random() % 3 == 0 ? random() % 900'000 : random() % 300;
     text += noise(data, random());
     text += std::string(random() % 2 == 0 ? random() % 3000 : 1000 + random() % 50, '\0');
   }
@@ -102,7 +104,7 @@ RootFilesystem sample(Workshop& shop) {
 }  // namespace
 
 TEST_CASE("chunks are those of their definition, however the content arrives") {
-  for (std::uint32_t seed = 0; seed < 12; ++seed) {
+  for (std::uint32_t seed = 0; seed < 6; ++seed) {
     const std::string text = text_with_zeros(seed);
     const std::vector<ChunkSpan> defined = defined_chunks(text);
     CHECK(defined.size() > 10);
@@ -168,7 +170,7 @@ TEST_CASE("every chunk of the table of contents unpacks alone to what its digest
     for (const Json& entry : toc.at("entries")) {
       if (entry.contains("offset")) chunks.push_back(entry);
     }
-    CHECK(chunks.size() > 3050);
+    CHECK(chunks.size() > 3010);
     for (std::size_t i = 0; i < chunks.size(); ++i) {
       const Json& chunk = chunks[i];
       const bool is_last = i + 1 == chunks.size() || chunks[i + 1].at("type") == "reg";
@@ -215,7 +217,7 @@ TEST_CASE("a layer whose table of contents Podman would refuse is plain") {
 
 TEST_CASE("the form and its parameters are part of a layer's identity, and of the cache's answer") {
   CHECK(compression_identity({.level = 3, .form = LayerForm::chunked}) ==
-        "whittle.layer/v1 zstd 1.5.4 level 3 frames 1048576 rows chunks rollsum 1048576 zeros 1024 1048575");
+        "whittle.layer/v2 zstd 1.5.4 level 3 frames 1048576 rows chunks rollsum 262144 1048576 zeros 1024 1048575");
   CHECK(compression_identity({.level = 3, .form = LayerForm::automatic}) ==
         compression_identity({.level = 3, .form = LayerForm::chunked}) + " from 1048576");
   Workshop shop;

@@ -25,6 +25,7 @@ from pathlib import Path
 from support.layouts import CONFIG, INDEX, LAYER_ZSTD, MANIFEST, REF_NAME
 
 ZEROS_MINIMUM = 1024  # a run this long is a chunk of its own
+CHUNK_MINIMUM = 256 << 10
 CHUNK_MAXIMUM = 1 << 20
 # One less, since Podman takes a multi-chunk file for the same as a file of another layer that equals its first chunk, and fails:
 # files of 2^20 zeros exist, files of this length hardly.
@@ -131,7 +132,7 @@ def write_chunks(blob, entry, content, level):
 
 
 def chunks(content):
-    """[(offset, size, is zeros)]: cut where Podman cuts, and at the maximum."""
+    """[(offset, size, is zeros)]: cut by content between a minimum and a maximum."""
     found = []
     at = 0
     for run in [*re.finditer(rb"\0{%d,}" % ZEROS_MINIMUM, content), None]:
@@ -152,8 +153,9 @@ def rollsum_chunks(content, begin, end):
         dropped, window[at & 63] = window[at & 63], content[at]
         first += content[at] - dropped
         second += first - 64 * (dropped + 31)
-        if second & 0xFFFF == 0xFFFF or at + 1 - chunk == CHUNK_MAXIMUM:
-            yield chunk, at + 1 - chunk
+        size = at + 1 - chunk
+        if (second & 0x3FFFF == 0x3FFFF and size >= CHUNK_MINIMUM) or size == CHUNK_MAXIMUM:
+            yield chunk, size
             chunk = at + 1
     if chunk < end:
         yield chunk, end - chunk
