@@ -35,6 +35,9 @@ class BlobStore {
 
   // Adds a text; returns its descriptor. Durable on return.
   Descriptor put(std::string_view content, std::string_view media_type);
+  // Makes `file` (open as `descriptor`, on the same file system), whose content has this digest, the blob; durable on
+  // return. It is gone from where it was.
+  void adopt(const fs::path& file, int descriptor, const Digest& digest);
   // Removes a blob that was found to be corrupted, so that it is fetched or built again.
   void remove(const Digest& digest);
 

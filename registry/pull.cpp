@@ -4,10 +4,13 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "oci/partial_blob.hpp"
+#include "registry/blob_download.hpp"
 #include "registry/client.hpp"
 #include "registry/platform_choice.hpp"
 #include "registry/progress.hpp"
 #include "registry/session.hpp"
+#include "registry/whereabouts.hpp"
 
 namespace whittle::registry {
 
@@ -16,32 +19,6 @@ namespace {
 struct Fetched {
   oci::Descriptor descriptor;
   std::string json;
-};
-
-// Receives one try of a blob's transfer; the file is made when the first byte comes.
-class Incoming : public Sink {
- public:
-  Incoming(const oci::Descriptor& blob, oci::BlobStore& into, Meter& meter) : blob_(blob), into_(into), meter_(meter) {}
-
-  void write(Bytes bytes) override {
-    if (writer().size() + bytes.size() > blob_.size) {
-      throw Error(Exit::registry_content, cat("more than the ", blob_.size, " bytes that its manifest names"));
-    }
-    writer().write(bytes);
-    meter_.reached(writer().size());
-  }
-  void commit() { writer().commit(blob_); }
-
- private:
-  oci::BlobStore::Writer& writer() {
-    if (!writer_) writer_.emplace(into_);
-    return *writer_;
-  }
-
-  const oci::Descriptor& blob_;
-  oci::BlobStore& into_;
-  Meter& meter_;
-  std::optional<oci::BlobStore::Writer> writer_;
 };
 
 std::string without_parameters(std::string_view content_type) {
@@ -55,6 +32,7 @@ class Puller {
       : reference_(reference),
         wanted_(wanted),
         into_(into),
+        places_(options.memory, reference.host),
         session_(reference, Session::Access::pull, transport, options, events, std::move(stop)),
         pool_(pool),
         events_(events) {}
@@ -76,7 +54,10 @@ class Puller {
   // Blobs first, then the manifests that name them, the index last: what is visible is complete.
   oci::Descriptor finish(const std::optional<Fetched>& index, const std::vector<Fetched>& manifests) {
     fetch_blobs(manifests);
-    for (const Fetched& manifest : manifests) into_.put(manifest.json, manifest.descriptor.media_type);
+    for (const Fetched& manifest : manifests) {
+      into_.put(manifest.json, manifest.descriptor.media_type);
+      places_.learn(manifest.descriptor.digest, session_.repository());
+    }
     if (!index) return manifests.front().descriptor;
     into_.put(index->json, index->descriptor.media_type);
     return index->descriptor;
@@ -93,29 +74,13 @@ class Puller {
       for (const oci::Descriptor& layer : manifest.layers) add(layer);
       add(manifest.config);
     }
+    oci::PartialBlob::remove_old(into_);
     std::stable_sort(missing.begin(), missing.end(), [](const auto& a, const auto& b) { return a.size > b.size; });
     parallel_map(pool_, missing, [&](const oci::Descriptor& blob) {
-      fetch_blob(blob);
+      BlobDownload(session_, blob, into_, events_).run();
+      places_.learn(blob.digest, session_.repository());
       return true;
     });
-  }
-
-  void fetch_blob(const oci::Descriptor& blob) {
-    Meter meter(cat("pull ", short_name(blob)), blob.size, events_);
-    std::optional<Incoming> incoming;
-    const Request request{.doing = cat("download of ", short_name(blob)),
-                          .target = session_.path(cat("blobs/", blob.digest.str())),
-                          .sink = [&](const HttpResponse&) { return &incoming.emplace(blob, into_, meter); }};
-    try {
-      session_.send(request);
-      incoming->commit();
-    } catch (Error& error) {
-      if (error.exit() == Exit::registry_content && error.where().empty()) {
-        error.inside(cat(backticked(session_.host()), " sent something else than ", short_name(blob)));
-      }
-      throw;
-    }
-    meter.complete();
   }
 
   Fetched fetch_root() {
@@ -146,8 +111,10 @@ class Puller {
     return fetched;
   }
 
+  // What arrives damaged is fetched once more: the damage may have been on the way.
   Fetched fetch_checked(const std::string& name, const Digest& expected) {
-    const HttpResponse response = get_manifest(name, cat("manifest ", name));
+    HttpResponse response = get_manifest(name, cat("manifest ", name));
+    if (digest_of(response.body) != expected) response = get_manifest(name, cat("manifest ", name));
     const Digest computed = digest_of(response.body);
     if (computed != expected) throw different("the manifest", expected.str(), computed.str());
     return described(response, computed);
@@ -198,6 +165,7 @@ class Puller {
   const oci::Reference& reference_;
   const PullOptions& wanted_;
   oci::BlobStore& into_;
+  Whereabouts places_;
   Session session_;
   ThreadPool& pool_;
   EventSink& events_;

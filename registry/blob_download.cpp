@@ -1,0 +1,118 @@
+#include "registry/blob_download.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+namespace whittle::registry {
+
+namespace {
+
+// "bytes 100-199/200": does it begin at `start`, and is the whole as large as it should be?
+bool is_the_rest(const std::string& content_range, std::uint64_t start, std::uint64_t total) {
+  std::string_view text = trim(content_range);
+  if (!lower(text).starts_with("bytes ")) return false;
+  text.remove_prefix(std::string_view("bytes ").size());
+  const std::size_t dash = text.find('-'), slash = text.find('/');
+  if (dash == std::string_view::npos || slash == std::string_view::npos || slash < dash) return false;
+  const auto first = parse_number(text.substr(0, dash));
+  const auto last = parse_number(text.substr(dash + 1, slash - dash - 1));
+  const std::string_view whole = text.substr(slash + 1);
+  return first == start && last && *last >= start && *last < total && (whole == "*" || parse_number(whole) == total);
+}
+
+}  // namespace
+
+BlobDownload::BlobDownload(Session& session, const oci::Descriptor& blob, oci::BlobStore& into, EventSink& events)
+    : session_(session),
+      blob_(blob),
+      events_(events),
+      meter_(cat("pull ", short_name(blob)), blob.size, events),
+      partial_(into, blob) {
+  if (partial_.size() > 0) events.verbose(cat(short_name(blob), ": ", human_size(partial_.size()), " were there"));
+}
+
+void BlobDownload::run() {
+  for (bool is_first = true;; is_first = false) {
+    fetch();
+    if (nonsense_.empty() && partial_.is_whole()) break;
+    const Error error = different();
+    partial_.restart();
+    if (!is_first) throw error;
+    events_.warn(cat(short_name(blob_), " arrived damaged; fetching it once more"));
+    asks_for_ranges_ = false;
+  }
+  partial_.commit();
+  meter_.complete();
+}
+
+void BlobDownload::fetch() {
+  nonsense_.clear();
+  if (partial_.size() == blob_.size) return;
+  Request last;
+  const Trial trial = session_.repeat(
+      cat("download of ", short_name(blob_)), [&](int) { return attempt(last); }, [&] { return partial_.size(); });
+  const auto* response = std::get_if<HttpResponse>(&trial.outcome);
+  if (!nonsense_.empty() || (response != nullptr && response->ok())) return;
+  throw session_.error(last, trial);
+}
+
+// No If-Range: the digest in the address is a stronger validator than any that a server could name.
+Outcome BlobDownload::attempt(Request& last) {
+  if (!asks_for_ranges_ && partial_.size() > 0) partial_.restart();
+  // From its beginning only once: a range is asked for again when this try breaks off.
+  asks_for_ranges_ = true;
+  last = {.doing = cat("download of ", short_name(blob_)),
+          .target = session_.path(cat("blobs/", blob_.digest.str())),
+          .sink = [this](const HttpResponse& head) { return receiver(head); }};
+  if (partial_.size() > 0) last.headers = {{"Range", cat("bytes=", partial_.size(), "-")}};
+  try {
+    return judged(session_.attempt(last));
+  } catch (const Error& error) {
+    if (error.exit() != Exit::registry_content || !error.where().empty()) throw;
+    nonsense_ = error.message();
+    return HttpResponse{.status = 200};
+  }
+}
+
+Sink* BlobDownload::receiver(const HttpResponse& head) {
+  const bool is_rest = head.status == 206;
+  if (is_rest && !is_the_rest(head.header("content-range").value_or(""), partial_.size(), blob_.size)) {
+    throw Error(Exit::registry_content, cat("it was asked for the bytes from ", partial_.size(), " of ", blob_.size,
+                                            " and sent ", printable(head.header("content-range").value_or("others"))));
+  }
+  return &incoming_.emplace(partial_, meter_, is_rest ? 0 : partial_.size());
+}
+
+// A range that the server cannot give means that what is here, or what is there, is not the blob.
+Outcome BlobDownload::judged(Outcome outcome) {
+  const auto* response = std::get_if<HttpResponse>(&outcome);
+  if (response == nullptr) return outcome;
+  if (response->status == 416 && partial_.size() > 0) {
+    asks_for_ranges_ = false;
+    return TransportFailure{TransportFailure::Kind::broken, words_of(*response)};
+  }
+  if (!response->ok() || partial_.size() == blob_.size) return outcome;
+  return TransportFailure{TransportFailure::Kind::broken,
+                          cat("the answer ended after ", partial_.size(), " of ", blob_.size, " bytes"), 0,
+                          partial_.size()};
+}
+
+Error BlobDownload::different() const {
+  Error error(Exit::registry_content,
+              cat(backticked(session_.host()), " sent something else than ", short_name(blob_)));
+  if (!nonsense_.empty()) return std::move(error.cause(nonsense_).note("nothing of it was kept"));
+  error.cause(cat("the blob ", blob_.digest.str(), " is not what was promised"));
+  return std::move(error.note("nothing of it was kept"));
+}
+
+void BlobDownload::Incoming::write(Bytes bytes) {
+  const auto passed_over = static_cast<std::size_t>(std::min<std::uint64_t>(skipped_, bytes.size()));
+  skipped_ -= passed_over;
+  if (passed_over == bytes.size()) return;
+  partial_.write(bytes.subspan(passed_over));
+  meter_.reached(partial_.size());
+}
+
+}  // namespace whittle::registry
