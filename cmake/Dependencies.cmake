@@ -11,7 +11,6 @@ find_package(nlohmann_json 3.11 REQUIRED)                               # base/j
 find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)                  # base/toml.cpp
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)                           # cli/options.cpp
 find_path(DOCTEST_INCLUDE doctest/doctest.h REQUIRED)                   # tests/
-find_path(HTTPLIB_INCLUDE httplib.h REQUIRED)                           # tests/support/fake_registry.cpp
 
 # libzstd is linked statically: its version decides the bytes of every layer, so it travels with the
 # program instead of being the host's (docs/design/layers.md). layers/zstd_frames.cpp

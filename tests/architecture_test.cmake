@@ -29,7 +29,6 @@ set(sole_users
   "toml\\+\\+/=base/toml\\.cpp"
   "CLI/=cli/options\\.cpp"
   "nlohmann/=base/json\\.hpp"
-  "httplib\\.h=tests/support/fake_registry\\.cpp"
   "doctest/=tests/.*")
 
 set(problems "")

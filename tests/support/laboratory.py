@@ -1,0 +1,64 @@
+"""The laboratory's registry (tests/lab) as a program beside the tests."""
+
+import json
+import subprocess
+import urllib.request
+from pathlib import Path
+
+from support.case import ROOT, whittle_program
+from support.parties import MissingParty, basic_credentials
+
+USER = "ci-bot"
+PASSWORD = "correct horse/battery:staple"
+
+
+def laboratory_program():
+    """Built beside whittle, or in one of the usual build folders."""
+    for folder in (whittle_program().parent, *(ROOT / "build" / preset for preset in ("ci", "dev", "lab", "bench"))):
+        program = folder / "tests/lab/registry"
+        if program.is_file():
+            return program
+    raise MissingParty("tests/lab/registry is not built; build the target lab_registry")
+
+
+class Laboratory:
+    """Serves while it is entered. `arguments` are the program's, as in tests/lab/README.md."""
+
+    def __init__(self, *arguments):
+        self.arguments = [str(argument) for argument in arguments]
+
+    def __enter__(self):
+        argv = [str(laboratory_program()), *self.arguments]
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.host = self.process.stdout.readline().strip()
+        if not self.host:
+            raise RuntimeError(f"{' '.join(argv)} did not start")
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()
+
+    def requests(self):
+        """What came so far: dicts of method, path, query, status, received, sent and fault."""
+        return json.load(self._ask("GET", "requests"))
+
+    def forget(self):
+        self._ask("DELETE", "requests")
+
+    def inject(self, *rules):
+        self._ask("POST", "faults", "\n".join(rules).encode())
+
+    def end_faults(self):
+        self._ask("DELETE", "faults")
+
+    def _ask(self, method, what, data=None):
+        return urllib.request.urlopen(urllib.request.Request(f"http://{self.host}/lab/{what}", data=data, method=method), timeout=30)
+
+    def docker_config(self, folder):
+        """Credentials as `docker login` leaves them."""
+        path = Path(folder) / "config.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"auths": {self.host: {"auth": basic_credentials(USER, PASSWORD)}}}))
+        return path
