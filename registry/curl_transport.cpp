@@ -18,8 +18,6 @@ namespace {
 constexpr std::size_t kMaximumBody = 4 << 20;
 constexpr std::size_t kMaximumHeaders = 256 * 1024;
 constexpr std::uint64_t kWorthAsking = 1 << 20;
-constexpr long kConnectSeconds = 15;
-constexpr long kStallSeconds = 30;
 
 struct CloseHandle {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -189,7 +187,8 @@ void refuse_injection(const HttpRequest& request) {
 
 class CurlTransport : public HttpTransport {
  public:
-  explicit CurlTransport(std::string authorities) : authorities_(std::move(authorities)) {
+  CurlTransport(std::string authorities, TransportLimits limits)
+      : authorities_(std::move(authorities)), limits_(limits) {
     static std::once_flag once;
     std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   }
@@ -260,9 +259,9 @@ class CurlTransport : public HttpTransport {
     // With HTTP/2 one connection's flow control slows large bodies down; one handle has one connection anyway.
     curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, static_cast<long>(limits_.connect.count()));
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, kStallSeconds);
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(limits_.stall.count()));
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 256L * 1024);
     curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
@@ -311,6 +310,7 @@ class CurlTransport : public HttpTransport {
   }
 
   std::string authorities_;
+  TransportLimits limits_;
   std::mutex mutex_;
   std::vector<Handle> idle_;
 };
@@ -323,8 +323,9 @@ std::string authorities_of_environment() {
 
 }  // namespace
 
-std::unique_ptr<HttpTransport> curl_transport(std::filesystem::path authorities) {
-  return std::make_unique<CurlTransport>(authorities.empty() ? authorities_of_environment() : authorities.native());
+std::unique_ptr<HttpTransport> curl_transport(std::filesystem::path authorities, TransportLimits limits) {
+  return std::make_unique<CurlTransport>(authorities.empty() ? authorities_of_environment() : authorities.native(),
+                                         limits);
 }
 
 }  // namespace whittle::registry

@@ -2,6 +2,7 @@
 // decided above it, so that credentials never follow a redirect by accident.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -72,7 +73,11 @@ class HttpTransport {
 
 // libcurl: proxies of the environment (not for loopback), TLS 1.2 or newer, always verified: against
 // `authorities` (a PEM file), or when empty `SSL_CERT_FILE`, or else the system's.
-std::unique_ptr<HttpTransport> curl_transport(std::filesystem::path authorities = {});
+// A transfer that does not move for `stall` is given up; libcurl looks once a second.
+struct TransportLimits {
+  std::chrono::seconds connect{15}, stall{30};
+};
+std::unique_ptr<HttpTransport> curl_transport(std::filesystem::path authorities = {}, TransportLimits limits = {});
 
 struct Url {
   std::string scheme, host, port, path_and_query;  // port as a number, always filled; IPv6 with brackets
