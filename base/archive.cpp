@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -104,7 +105,8 @@ class Decompressor {
     Bytes block = filter_ == ARCHIVE_FILTER_NONE ? next_plain() : next_decompressed();
     if (block.empty()) return end();
     produced_ += block.size();
-    if (produced_ > kRatioFloor && produced_ / limits_.ratio > consumed_) {
+    if (!holds_zeros_only(block)) substance_ += block.size();
+    if (substance_ > kRatioFloor && substance_ / limits_.ratio > consumed_) {
       throw over_limit(what_, cat("it unpacks to more than ", limits_.ratio, " times its size"));
     }
     return block;
@@ -177,7 +179,7 @@ class Decompressor {
   ArchiveLimits limits_;
   std::vector<std::byte> buffer_;
   std::size_t ready_ = 0;
-  std::uint64_t consumed_ = 0, produced_ = 0;
+  std::uint64_t consumed_ = 0, produced_ = 0, substance_ = 0;
   int filter_ = ARCHIVE_FILTER_NONE;
   bool ended_ = false, checked_ = false;
   Handle handle_;
@@ -358,6 +360,10 @@ bool ArchiveReader::next(ArchiveEntry& entry) {
 
 Source& ArchiveReader::content() {
   return *state_;
+}
+
+bool holds_zeros_only(Bytes bytes) {
+  return bytes.empty() || (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), &bytes[0] + 1, bytes.size() - 1) == 0);
 }
 
 void decompress(Source& source, Sink& out, std::string_view what, const ArchiveLimits& limits) {

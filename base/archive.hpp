@@ -17,7 +17,9 @@ struct ArchiveLimits {
   std::uint64_t entries = 1'000'000;
   std::uint64_t total_bytes = 64ULL << 30;  // of content, after decompression
   std::uint64_t path_bytes = 4096;
-  std::uint64_t ratio = 2000;  // decompressed per compressed byte, once past 64 MiB
+  // Decompressed per compressed byte, once past 64 MiB. Zeros do not count: an honest disk image has plenty, and who
+  // unpacks it can leave holes.
+  std::uint64_t ratio = 2000;
 };
 
 struct ArchiveEntry {
@@ -53,5 +55,8 @@ class ArchiveReader {
 
 // Decompresses gzip, zstd or nothing (sniffed) from `source` into `out`, with the ratio and size limits.
 void decompress(Source& source, Sink& out, std::string_view what, const ArchiveLimits& limits = {});
+
+// What need not be written to a file that is long enough already.
+bool holds_zeros_only(Bytes bytes);
 
 }  // namespace whittle

@@ -208,17 +208,27 @@ class Unpacker {
   void add_file(const ArchiveEntry& entry, Source& content, int folder, const char* name) {
     const FileDescriptor file(::openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) throw failed(entry.path);
+    if (::ftruncate(file.get(), static_cast<off_t>(entry.size)) != 0) throw failed(entry.path);
+    std::uint64_t at = 0;
     while (const std::size_t size = content.read(buffer_)) {
-      for (std::size_t done = 0; done < size;) {
-        const ssize_t put = ::write(file.get(), buffer_.data() + done, size - done);
-        if (put < 0 && errno != EINTR) throw failed(entry.path);
-        done += put < 0 ? 0 : static_cast<std::size_t>(put);
-      }
+      const Bytes piece = std::span(buffer_).first(size);
+      if (!holds_zeros_only(piece)) write_at(file, at, piece, entry);
+      at += size;
     }
     if (keep_owners_ && ::fchown(file.get(), static_cast<uid_t>(entry.uid), static_cast<gid_t>(entry.gid)) != 0) {
       throw failed(entry.path);
     }
     if (::fchmod(file.get(), entry.mode & 01777U) != 0) throw failed(entry.path);
+  }
+
+  static void write_at(const FileDescriptor& file, std::uint64_t at, Bytes bytes, const ArchiveEntry& entry) {
+    while (!bytes.empty()) {
+      const ssize_t put = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
+      if (put < 0 && errno != EINTR) throw failed(entry.path);
+      const std::size_t size = put < 0 ? 0 : static_cast<std::size_t>(put);
+      bytes = bytes.subspan(size);
+      at += size;
+    }
   }
 
   void add_hard_link(const ArchiveEntry& entry, int folder, const char* name) {

@@ -216,11 +216,20 @@ TEST_CASE("limits stop bombs of every kind") {
 }
 
 TEST_CASE("a high ratio is refused once it is a bomb and not before") {
-  const std::string zeros(80 << 20, '\0');
-  const std::string bomb = zstd(zeros);
-  CHECK(decompressed(bomb, {.ratio = 1'000'000}).size() == zeros.size());
+  const std::string same(80 << 20, 'x');
+  const std::string bomb = zstd(same);
+  CHECK(decompressed(bomb, {.ratio = 1'000'000}).size() == same.size());
   CHECK_THROWS_WITH_AS(decompressed(bomb), "refused to read the blob", Error);
-  CHECK(decompressed(zstd(zeros.substr(0, 60 << 20))).size() == 60 << 20);
+  CHECK(decompressed(zstd(same.substr(0, 60 << 20))).size() == 60 << 20);
+}
+
+TEST_CASE("zeros are no bomb, up to the limit of the whole") {
+  const std::string zeros(80 << 20, '\0');
+  CHECK(decompressed(zstd(zeros)).size() == zeros.size());
+  CHECK(decompressed(cat(zstd(zeros), zstd("end"))).size() == zeros.size() + 3);
+  ArchiveLimits small;
+  small.total_bytes = 70 << 20;
+  CHECK_THROWS_WITH_AS(decompressed(zstd(zeros), small), "refused to read the blob", Error);
 }
 
 TEST_CASE("a size without the content is an error") {

@@ -224,6 +224,28 @@ TEST_CASE("a layer that claims more than it has, or is damaged, is refused") {
       Error);
 }
 
+TEST_CASE("a file of zeros that was sparse is unpacked with holes, byte for byte") {
+  Reading shop;
+  std::string content(100 << 20, '\0');
+  content.replace(0, 5, "begin");
+  content.replace((50 << 20) + 77, 6, "middle");
+  content.replace(content.size() - 3, 3, "end");
+  write_tree(shop.tree, {{"disk", content}});
+  shop.plan.image.files = {{".", "/", ""}};
+  for (const std::string form : {"plain", "chunked"}) {
+    shop.plan.layers.form = form;
+    const oci::Image image = shop.assemble();
+    CHECK(oci::validate(shop.store, image.manifest, diff_id_of).empty());
+    remove_tree(shop.target);
+    make_folders(shop.target);
+    unpack(shop.store, image, shop.target, false, shop.events, {});
+    CHECK((read_file(shop.target / "disk", 1 << 30) == content));
+    struct stat status {};
+    REQUIRE(::stat((shop.target / "disk").c_str(), &status) == 0);
+    CHECK(status.st_blocks * 512 < 4 << 20);
+  }
+}
+
 TEST_CASE("folders without write permission can be filled, and end up without it") {
   Reading shop;
   CHECK(shop.refusal({cat(folder("locked", 0555), file("locked/a", "x"), folder("locked/in", 0500),
