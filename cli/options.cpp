@@ -90,7 +90,10 @@ class Tree {
     app.add_option("--detector", options.detector, "use this detector whatever else matches")->type_name("NAME");
     app.add_option("--toolchain", options.toolchain, "C and C++ toolchain: auto, musl, zig or host")->type_name("NAME");
     app.add_option("--platform", options.platform, "what to build for (default: this machine)")->type_name("OS/ARCH");
-    app.add_option("--compression", options.compression, "of layers (default: zstd:3)")->type_name("zstd:LEVEL");
+    CLI::Option* const compression =
+        app.add_option("--compression", options.compression, "of layers, level 1 to 19 (default: zstd:3)")
+            ->type_name("zstd:LEVEL");
+    app.add_flag("--release", options.release, "the smallest layers: zstd:19")->excludes(compression);
     app.add_option("-t,--tag", options.tag, "name of the image (default: after the tree)")->type_name("NAME[:TAG]");
   }
 

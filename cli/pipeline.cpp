@@ -35,14 +35,15 @@ std::string host_platform(const BuildOptions& options) {
 
 plan::Config command_line_config(const BuildOptions& options) {
   plan::Config config;
-  const auto set = [](std::optional<plan::Setting>& setting, const std::string& value, const char* flag) {
-    if (!value.empty()) setting = plan::Setting{value, flag};
+  const auto set = [&](std::optional<plan::Setting> plan::Config::*member, const std::string& value, const char* flag) {
+    if (!value.empty()) config.*member = plan::checked_setting(member, value, flag);
   };
-  if (!options.tag.empty()) set(config.name, oci::Reference::parse(options.tag).name(), "--tag");
-  set(config.detector, options.detector, "--detector");
-  set(config.toolchain, options.toolchain, "--toolchain");
-  set(config.link, options.link, "--link");
-  set(config.compression, options.compression, "--compression");
+  if (!options.tag.empty()) config.name = plan::Setting{oci::Reference::parse(options.tag).name(), "--tag"};
+  set(&plan::Config::detector, options.detector, "--detector");
+  set(&plan::Config::toolchain, options.toolchain, "--toolchain");
+  set(&plan::Config::link, options.link, "--link");
+  set(&plan::Config::compression, options.compression, "--compression");
+  if (options.release) config.compression = plan::Setting{std::string(kReleaseCompression), "--release"};
   if (!options.targets.empty()) config.targets = plan::ListSetting{options.targets, "--target"};
   return config;
 }

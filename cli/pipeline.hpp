@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/session.hpp"
@@ -28,6 +29,9 @@ struct OpenedTree {
   detectors::Surroundings surroundings() const;
 };
 
+// What `--release` means: the smallest layers, whatever they cost (docs/design/layers.md).
+inline constexpr std::string_view kReleaseCompression = "zstd:19";
+
 struct BuildOptions {
   std::string folder = ".";
   std::string tag;                   // -t NAME[:TAG]
@@ -36,6 +40,7 @@ struct BuildOptions {
   std::string platform;  // --platform, empty: this host's
   std::string plan_file;
   std::string compression, detector, toolchain, link;
+  bool release = false;  // --release: kReleaseCompression
   bool push = false, offline = false, allow_http = false;
 };
 

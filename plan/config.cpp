@@ -292,6 +292,17 @@ Config config_from_environment(const std::map<std::string, std::string>& environ
   return normalised(std::move(config));
 }
 
+Setting checked_setting(std::optional<Setting> Config::*member, std::string value, std::string source) {
+  for (const TextKey& key : text_keys()) {
+    if (key.member != member) continue;
+    const std::string complaint = key.check(value);
+    if (!complaint.empty()) {
+      throw Error(Exit::usage, cat(backticked(source), " ", complaint, ", not ", backticked(value)));
+    }
+  }
+  return {std::move(value), std::move(source)};
+}
+
 Config merged(Config below, const Config& above) {
   for (const TextKey& key : text_keys()) prefer(below.*key.member, above.*key.member);
   for (const ListKey& key : list_keys()) prefer(below.*key.member, above.*key.member);

@@ -49,6 +49,9 @@ Config parse_config(std::string_view text, std::string_view what);
 // environment given as a map.
 Config config_from_environment(const std::map<std::string, std::string>& environment);
 
+// A setting of the command line for that member; throws Error(usage) naming `source` for an impossible value.
+Setting checked_setting(std::optional<Setting> Config::*member, std::string value, std::string source);
+
 // What `above` sets wins; maps are merged key by key.
 Config merged(Config below, const Config& above);
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "base/text.hpp"
 #include "tests/support/errors.hpp"
 
 using namespace whittle;
@@ -186,6 +187,16 @@ TEST_CASE("the environment says the same with its own names, and is checked the 
   const Error error = error_of([] { plan::config_from_environment({{"WHITTLE_TOOLCHAIN", "clang"}}); });
   CHECK(error.message() == "`WHITTLE_TOOLCHAIN` must be one of `auto`, `zig`, `musl`, `host`, not `clang`");
   CHECK(error.where() == "the environment variable WHITTLE_TOOLCHAIN");
+}
+
+TEST_CASE("the command line is checked the same") {
+  const plan::Setting setting = plan::checked_setting(&plan::Config::compression, "zstd:19", "--compression");
+  CHECK(setting.value == "zstd:19");
+  CHECK(setting.source == "--compression");
+  for (const char* const impossible : {"zstd:0", "zstd:20", "zstd:-1", "gzip:3", "3", "zstd:"}) {
+    CHECK(error_of([&] { plan::checked_setting(&plan::Config::compression, impossible, "--compression"); }).message() ==
+          cat("`--compression` must be `zstd:LEVEL` with a level of 1 to 19, not `", impossible, "`"));
+  }
 }
 
 TEST_CASE("what is above wins, and tables are merged entry by entry") {
