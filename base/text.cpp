@@ -281,32 +281,46 @@ bool matches_component(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
-// Components from the back to the front, one row per pattern component: no exponential `**`.
-bool matches_components(std::span<const std::string> pattern, std::span<const std::string> path) {
-  std::vector<char> row(path.size() + 1, 0);
-  row[path.size()] = 1;
-  for (std::size_t p = pattern.size(); p-- > 0;) {
-    std::vector<char> next(path.size() + 1, 0);
-    if (pattern[p] == "**") {
-      char any = 0;
-      for (std::size_t n = path.size() + 1; n-- > 0;) {
-        any = static_cast<char>(any | row[n]);
-        next[n] = any;
-      }
-    } else {
-      for (std::size_t n = 0; n < path.size(); ++n) {
-        next[n] = static_cast<char>(row[n + 1] != 0 && matches_component(pattern[p], path[n]));
-      }
-    }
-    row = std::move(next);
+// What is left of a path, component by component.
+class Components {
+ public:
+  explicit Components(std::string_view path) : path_(path) {}
+  bool is_empty() const { return begin_ > path_.size(); }
+  std::string_view front() const { return path_.substr(begin_, path_.find('/', begin_) - begin_); }
+  Components rest() const {
+    Components rest = *this;
+    rest.begin_ += front().size() + 1;
+    return rest;
   }
-  return row[0] != 0;
-}
+
+ private:
+  std::string_view path_;
+  std::size_t begin_ = 0;
+};
 
 }  // namespace
 
 bool matches_glob(std::string_view pattern, std::string_view path) {
-  return matches_components(split(pattern, '/'), split(path, '/'));
+  // By backtracking to the last `**`, which is enough: what an earlier one could take, it can take too.
+  Components wanted(pattern), given(path);
+  std::optional<std::pair<Components, Components>> last;  // what follows it, and from where that is tried
+  while (!given.is_empty()) {
+    if (!wanted.is_empty() && wanted.front() == "**") {
+      wanted = wanted.rest();
+      last.emplace(wanted, given);
+    } else if (!wanted.is_empty() && matches_component(wanted.front(), given.front())) {
+      wanted = wanted.rest();
+      given = given.rest();
+    } else if (last) {
+      last->second = last->second.rest();
+      wanted = last->first;
+      given = last->second;
+    } else {
+      return false;
+    }
+  }
+  while (!wanted.is_empty() && wanted.front() == "**") wanted = wanted.rest();
+  return wanted.is_empty();
 }
 
 }  // namespace whittle

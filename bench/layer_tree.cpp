@@ -1,4 +1,4 @@
-// layer_tree FOLDER STORE THREADS LEVEL [FORM]: a folder → one zstd layer in an OCI layout's blobs, by the code that
+// layer_tree FOLDER STORE THREADS LEVEL [FORM]: a folder → zstd layers in an OCI layout's blobs, by the code that
 // `whittle build` uses and nothing else, so that whole processes can be compared with `tar | zstd`.
 #include <iostream>
 #include <span>
@@ -8,7 +8,7 @@
 #include "base/error.hpp"
 #include "base/event.hpp"
 #include "base/text.hpp"
-#include "layers/layer_writer.hpp"
+#include "layers/assembler.hpp"
 #include "layers/root_filesystem.hpp"
 
 namespace {
@@ -18,6 +18,7 @@ using namespace whittle;
 plan::BuildPlan plan_of(const fs::path& folder) {
   plan::BuildPlan plan;
   plan.name = "tree";
+  plan.platform = "linux/amd64";
   plan.image.certificates = "never";
   plan.image.timezones.clear();
   plan.image.files = {{.source = folder.filename().native() + "/", .path = "/tree", .mode = ""}};
@@ -30,15 +31,19 @@ std::uint64_t number(const std::string& word) {
   return *value;
 }
 
-void write_layers(const fs::path& folder, oci::BlobStore store, std::uint64_t threads,
-                  const layers::Compression& compression) {
+void write_layers(const fs::path& folder, const fs::path& store_folder, std::uint64_t threads,
+                  const plan::LayerSettings& settings) {
   RecordingEvents events;
   ThreadPool pool(threads);
-  layers::RootFilesystem root = layers::compose(plan_of(folder), {}, {}, folder.parent_path(), {}, events);
-  for (const layers::Slice& slice : layers::partition(std::move(root))) {
-    const oci::Layer layer = layers::write_layer(slice, compression, 0, store, pool, events, {});
-    std::cout << slice.name << ' ' << layer.blob.digest.str() << ' ' << layer.blob.size << '\n';
-  }
+  oci::BlobStore store(store_folder);
+  const TemporaryFolder forgotten(store_folder.parent_path());
+  layers::LayerCache cache(forgotten.path());
+  plan::BuildPlan plan = plan_of(folder);
+  plan.layers = settings;
+  layers::RootFilesystem root = layers::compose(plan, {}, {}, folder.parent_path(), {}, events);
+  const std::vector<layers::Slice> slices = layers::partition(std::move(root));
+  const oci::Image image = layers::assemble(plan, slices, store, cache, pool, events, {});
+  for (const oci::Layer& layer : image.layers) std::cout << layer.blob.digest.str() << ' ' << layer.blob.size << '\n';
 }
 
 }  // namespace
@@ -53,7 +58,7 @@ int main(int count, char** words) {
     const fs::path folder = fs::canonical(arguments[0]);
     const plan::LayerSettings settings{.level = static_cast<int>(number(arguments[3])),
                                        .form = arguments.size() == 5 ? arguments[4] : "plain"};
-    write_layers(folder, oci::BlobStore(arguments[1]), number(arguments[2]), layers::compression_of(settings));
+    write_layers(folder, arguments[1], number(arguments[2]), settings);
     return 0;
   } catch (const Error& error) {
     std::cerr << "error: " << error.message() << '\n';

@@ -67,18 +67,63 @@ bool stamps_are_settled(const Slice& slice) {
   });
 }
 
-oci::Layer layer_of(const Slice& slice, const Compression& compression, oci::BlobStore& store, LayerCache& cache,
-                    ThreadPool& pool, EventSink& events, const std::stop_token& stop) {
-  const Digest key = key_of(slice, compression);
-  if (std::optional<oci::Layer> known = cache.find(key, store)) {
-    events.verbose(cat("layer ", slice.name, " is unchanged"));
-    return *known;
+// Layers that are neither in the cache nor finished yet, one at a time.
+class LayerMaker {
+ public:
+  LayerMaker(std::string image, const Compression& compression, oci::BlobStore& store, LayerCache& cache,
+             ThreadPool& pool, EventSink& events)
+      : image_(std::move(image)), cache_(cache), task_{compression, kModified, store, pool, events, &known_} {}
+
+  // In the order of `slices`.
+  std::vector<oci::Layer> make(std::span<const Slice> slices, const std::stop_token& stop) {
+    std::vector<oci::Layer> layers(slices.size());
+    std::vector<std::size_t> missing;
+    std::vector<Digest> keys;
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      keys.push_back(key_of(slices[i], task_.compression));
+      std::optional<oci::Layer> found = cache_.find(keys[i], task_.store);
+      if (found) task_.events.verbose(cat("layer ", slices[i].name, " is unchanged"));
+      if (found) layers[i] = std::move(*found);
+      if (!found) missing.push_back(i);
+    }
+    for (const std::size_t i : missing) cache_.add_frames(frames_name(slices[i]), task_.store, known_);
+
+    // The end of each is written while the next one is read.
+    std::optional<UnfinishedLayer> unfinished;
+    std::size_t finishing = 0;
+    bool is_settled = false;
+    const auto finish = [&] {
+      const WrittenLayer written = unfinished->finish();
+      if (written.copied > 0) {
+        task_.events.verbose(cat("layer ", slices[finishing].name, ": ", written.copied, " of ", written.chunks.size(),
+                                 " chunks copied from the one before"));
+      }
+      if (is_settled) cache_.remember(keys[finishing], written.layer);
+      cache_.remember_frames(frames_name(slices[finishing]), written);
+      layers[finishing] = written.layer;
+    };
+    for (const std::size_t i : missing) {
+      const bool next_is_settled = stamps_are_settled(slices[i]);
+      UnfinishedLayer next(slices[i], task_, stop);
+      if (unfinished) finish();
+      unfinished.emplace(std::move(next));
+      finishing = i;
+      is_settled = next_is_settled;
+    }
+    if (unfinished) finish();
+    return layers;
   }
-  const bool is_settled = stamps_are_settled(slice);
-  const oci::Layer layer = write_layer(slice, compression, kModified, store, pool, events, stop);
-  if (is_settled) cache.remember(key, layer);
-  return layer;
-}
+
+ private:
+  std::string frames_name(const Slice& slice) const {
+    return cat(image_, "\n", slice.name, "\n", compression_identity(task_.compression));
+  }
+
+  std::string image_;
+  LayerCache& cache_;
+  KnownFrames known_;
+  LayerTask task_;
+};
 
 std::string created_at(const plan::ImageSettings& image) {
   if (image.created.empty()) return oci::rfc3339(0);
@@ -170,11 +215,10 @@ oci::Image assemble(const plan::BuildPlan& plan, std::span<const Slice> slices, 
 
   const Compression compression = compression_of(plan.layers);
   oci::Image image;
-  for (const Slice& slice : slices) {
-    oci::Layer layer = layer_of(slice, compression, store, cache, pool, events, stop);
-    layer.blob.annotations.emplace(kCompressionKey, compression_identity(compression));
-    layer.blob.annotations.emplace(kSliceKey, printable(slice.name));
-    image.layers.push_back(std::move(layer));
+  image.layers = LayerMaker(plan.name, compression, store, cache, pool, events).make(slices, stop);
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    image.layers[i].blob.annotations.emplace(kCompressionKey, compression_identity(compression));
+    image.layers[i].blob.annotations.emplace(kSliceKey, printable(slices[i].name));
   }
   image.config = store.put(config_of(plan, *platform, slices, image.layers).encode(), oci::media_type::kConfig);
   image.manifest = put_root(image, *platform, plan.layers.form == "dual", store);

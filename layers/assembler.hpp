@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string_view>
 
+#include "layers/known_frames.hpp"
 #include "layers/layer_writer.hpp"
 #include "plan/build_plan.hpp"
 
@@ -14,13 +15,17 @@ namespace whittle::layers {
 // With several processes each is a label of the image: this and its name → its argv as JSON.
 inline constexpr std::string_view kProcessLabel = "dev.whittle.process.";
 
-// Remembers slice key → layer in `folder`; entries are small files that carry their own digest, so a
-// damaged one counts as absent. May be deleted at any time.
+// Remembers slice key → layer in `folder`, and of the last layer of each name its frames; entries are files that carry
+// their own digest, so a damaged one counts as absent. May be deleted at any time.
 class LayerCache {
  public:
   explicit LayerCache(fs::path folder) : folder_(std::move(folder)) {}
   std::optional<oci::Layer> find(const Digest& key, const oci::BlobStore& store) const;
   void remember(const Digest& key, const oci::Layer& layer);
+
+  // `name` says which layer, and with which parameters it was made.
+  void add_frames(std::string_view name, const oci::BlobStore& store, KnownFrames& known) const;
+  void remember_frames(std::string_view name, const WrittenLayer& written);
 
  private:
   fs::path folder_;

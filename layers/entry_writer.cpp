@@ -25,9 +25,9 @@ void PlainEntries::end_file(std::uint64_t size) {
   frames_.write(zeros(tar_padding(size)));
 }
 
-void PlainEntries::finish() {
+void PlainEntries::close() {
   frames_.write(zeros(kTarEnd));
-  frames_.finish();
+  frames_.close();
 }
 
 struct ChunkedEntries::State {
@@ -84,10 +84,10 @@ void ChunkedEntries::end_file(std::uint64_t size) {
   state_->write_headers(padding);
 }
 
-void ChunkedEntries::finish() {
+void ChunkedEntries::close() {
   state_->index.add_raw(text_of(zeros(kTarEnd)));
   state_->write_headers(zeros(kTarEnd));
-  state_->frames.finish();
+  state_->frames.close();
 }
 
 LayerIndex::Written ChunkedEntries::index(std::uint64_t offset, std::uint64_t tar_size) {

@@ -20,8 +20,8 @@ class EntryWriter {
   virtual void advance(std::size_t size) = 0;
   // After the content of a file, empty ones too.
   virtual void end_file(std::uint64_t size) = 0;
-  // After the last entry; returns when all frames have been written.
-  virtual void finish() = 0;
+  // After the last entry. Frames may still be on their way.
+  virtual void close() = 0;
 };
 
 class PlainEntries : public EntryWriter {
@@ -32,7 +32,7 @@ class PlainEntries : public EntryWriter {
   std::span<std::byte> room() override { return frames_.room(); }
   void advance(std::size_t size) override { frames_.advance(size); }
   void end_file(std::uint64_t size) override;
-  void finish() override;
+  void close() override;
 
  private:
   FrameWriter& frames_;
@@ -51,8 +51,8 @@ class ChunkedEntries : public EntryWriter {
   std::span<std::byte> room() override;
   void advance(std::size_t size) override;
   void end_file(std::uint64_t size) override;
-  void finish() override;
-  // What follows the frames, after `finish`.
+  void close() override;
+  // What follows the frames, when all of them have been written.
   LayerIndex::Written index(std::uint64_t offset, std::uint64_t tar_size);
 
  private:

@@ -7,7 +7,11 @@ namespace whittle::layers {
 
 namespace {
 
-constexpr std::uint64_t kMaximumEntry = 64 << 10;
+constexpr std::uint64_t kMaximumEntry = 64 << 10, kMaximumFrames = 64 << 20;
+
+fs::path frames_place(const fs::path& folder, std::string_view name) {
+  return folder / cat("frames-", digest_of(name).hex());
+}
 
 Json layer_json(const oci::Layer& layer) {
   return {{"blob", layer.blob.digest.str()},
@@ -52,6 +56,23 @@ void LayerCache::remember(const Digest& key, const oci::Layer& layer) {
   make_folders(folder_);
   const std::string body = canonical_json(layer_json(layer));
   write_file(folder_ / key.hex(), cat(digest_of(cat(key.str(), body)).str(), "\n", body));
+}
+
+void LayerCache::add_frames(std::string_view name, const oci::BlobStore& store, KnownFrames& known) const {
+  try {
+    const std::optional<std::string> text = read_file_if_exists(frames_place(folder_, name), kMaximumFrames);
+    const std::optional<FrameRecord> record = text ? FrameRecord::decode(*text) : std::nullopt;
+    if (record && store.has(record->blob, record->blob_size)) known.add(store, record->blob, record->frames);
+  } catch (const Error&) {
+    // as above
+  }
+}
+
+void LayerCache::remember_frames(std::string_view name, const WrittenLayer& written) {
+  if (written.chunks.empty()) return;
+  const oci::Descriptor& blob = written.layer.blob;
+  write_file(frames_place(folder_, name),
+             FrameRecord{.blob = blob.digest, .blob_size = blob.size, .frames = written.chunks}.encode());
 }
 
 }  // namespace whittle::layers

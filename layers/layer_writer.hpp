@@ -8,12 +8,15 @@
 // number of threads. Memory is threads × a few frames, and for a chunked layer its table of contents.
 #pragma once
 
+#include <memory>
 #include <stop_token>
 #include <string_view>
+#include <vector>
 
 #include "base/event.hpp"
 #include "base/parallel.hpp"
 #include "layers/root_filesystem.hpp"
+#include "layers/zstd_frames.hpp"
 #include "oci/blob_store.hpp"
 #include "oci/image.hpp"
 
@@ -34,9 +37,46 @@ Compression compression_of(const plan::LayerSettings& settings);
 // Layers with less content than this are plain when the form is `automatic`.
 inline constexpr std::uint64_t kChunkedMinimum = 1 << 20;
 
-// The layer's blob is durable on return, its descriptor carries the annotations of both kinds of chunked layers'
-// readers. A layer that its chunked form could not describe is plain. `modified`: the time of every entry, in seconds.
-// Throws Error when a file changes size while it is read, naming it.
+// What all layers of an image share; everything is borrowed.
+struct LayerTask {
+  Compression compression;
+  std::int64_t modified = 0;  // the time of every entry, in seconds
+  oci::BlobStore& store;
+  ThreadPool& pool;
+  EventSink& events;
+  const FrameSource* known = nullptr;  // frames that need not be compressed again
+};
+
+struct WrittenLayer {
+  oci::Layer layer;                // its descriptor has the annotations for both kinds of chunked layers' readers
+  std::vector<ChunkFrame> chunks;  // none of a plain layer
+  std::size_t copied = 0;          // of them
+};
+
+// A layer whose content has been read; frames may still be on their way to the blob, so that the next one can begin
+// meanwhile. A layer that its chunked form could not describe is plain.
+class UnfinishedLayer {
+ public:
+  // Reads the slice, which is borrowed until `finish`. Throws Error when a file changes while it is read, naming it.
+  UnfinishedLayer(const Slice& slice, const LayerTask& task, std::stop_token stop);
+  UnfinishedLayer(UnfinishedLayer&&) noexcept;
+  UnfinishedLayer& operator=(UnfinishedLayer&&) noexcept;
+  ~UnfinishedLayer();  // leaves nothing of a layer that was not finished
+
+  // Once. The blob is durable on return.
+  WrittenLayer finish();
+
+ private:
+  struct State;
+  void begin(const LayerTask& task, bool is_chunked);
+  void begin_plain(const LayerTask& task);
+
+  const Slice* slice_;
+  std::stop_token stop_;
+  std::unique_ptr<State> state_;
+};
+
+// All of it at once.
 oci::Layer write_layer(const Slice& slice, const Compression& compression, std::int64_t modified, oci::BlobStore& store,
                        ThreadPool& pool, EventSink& events, std::stop_token stop);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -72,11 +73,13 @@ struct Block {
 }  // namespace
 
 struct FrameWriter::State {
-  State(Sink& plain_sink, Sink& out_sink, int the_level, ThreadPool& the_pool, Cuts the_cuts)
+  State(Sink& plain_sink, Sink& out_sink, int the_level, ThreadPool& the_pool, Cuts the_cuts,
+        const FrameSource* known_frames)
       : plain(plain_sink),
         out(out_sink),
         level(the_level),
         pool(the_pool),
+        known(known_frames),
         capacity(the_cuts == Cuts::by_size ? kFrameSize : kFrameSize + kUncutRoom),
         limit(the_pool.size() + 2) {}
 
@@ -84,6 +87,7 @@ struct FrameWriter::State {
   Sink& out;
   const int level;
   ThreadPool& pool;
+  const FrameSource* const known;
   const std::size_t capacity;
   const std::size_t limit;  // blocks in existence
 
@@ -96,10 +100,11 @@ struct FrameWriter::State {
   std::deque<Block*> order;  // submitted and not yet written
   std::vector<Context> contexts;
   std::size_t running = 0;
-  bool is_writing = false;
+  bool is_writing = false, is_closed = false;
   std::exception_ptr failure;
 
   std::vector<ChunkFrame> chunks;  // of what is written
+  std::atomic<std::size_t> copied = 0;
   std::uint64_t written = 0;
 
   Block& take() {
@@ -146,6 +151,18 @@ struct FrameWriter::State {
     current = next;
   }
 
+  // Memory that is not needed any more is given back at once: the next layer's may be needed already.
+  void close() {
+    if (current != nullptr && current->plain_size > 0) submit();
+    const std::lock_guard lock(mutex);
+    is_closed = true;
+    for (const Block* const block : free) {
+      std::erase_if(blocks, [&](const std::unique_ptr<Block>& owned) { return owned.get() == block; });
+    }
+    free.clear();
+    if (running == 0) contexts.clear();
+  }
+
   // One job of the pool: compresses, and then writes what is next in order unless another job is at it.
   void run(Block& block) noexcept {
     std::exception_ptr problem;
@@ -159,6 +176,7 @@ struct FrameWriter::State {
     block.is_ready = true;
     if (!is_writing) write_ready(lock);
     --running;
+    if (is_closed && running == 0) contexts.clear();
     changed.notify_all();
   }
 
@@ -171,14 +189,24 @@ struct FrameWriter::State {
       const std::size_t bound = block.packed_size + ZSTD_COMPRESSBOUND(plain_bytes.size());
       if (block.packed.size() < bound) block.packed.resize(bound);
       const std::span<std::byte> room = std::span(block.packed).subspan(block.packed_size);
-      frame.packed_size =
-          checked(ZSTD_compress2(context.get(), room.data(), room.size(), plain_bytes.data(), plain_bytes.size()));
       if (frame.kind == Kind::chunk) frame.digest = digest_of(plain_bytes);
+      frame.packed_size = copy_known(frame, plain_bytes.size(), room);
+      if (frame.packed_size == 0) {
+        frame.packed_size =
+            checked(ZSTD_compress2(context.get(), room.data(), room.size(), plain_bytes.data(), plain_bytes.size()));
+      }
       block.packed_size += frame.packed_size;
       begin = frame.plain_end;
     }
     const std::lock_guard lock(mutex);
     contexts.push_back(std::move(context));
+  }
+
+  std::size_t copy_known(const Frame& frame, std::size_t plain_size, std::span<std::byte> room) {
+    if (known == nullptr || frame.kind != Kind::chunk) return 0;
+    const std::size_t size = known->copy(frame.digest, plain_size, room);
+    if (size > 0) ++copied;
+    return size;
   }
 
   Context take_context() {
@@ -209,7 +237,11 @@ struct FrameWriter::State {
         if (problem && !failure) failure = problem;
       }
       order.pop_front();
-      free.push_back(block);
+      if (is_closed) {
+        std::erase_if(blocks, [&](const std::unique_ptr<Block>& owned) { return owned.get() == block; });
+      } else {
+        free.push_back(block);
+      }
       changed.notify_all();
     }
     is_writing = false;
@@ -237,8 +269,8 @@ struct FrameWriter::State {
   }
 };
 
-FrameWriter::FrameWriter(Sink& plain, Sink& out, int level, ThreadPool& pool, Cuts cuts)
-    : state_(std::make_unique<State>(plain, out, level, pool, cuts)) {}
+FrameWriter::FrameWriter(Sink& plain, Sink& out, int level, ThreadPool& pool, Cuts cuts, const FrameSource* known)
+    : state_(std::make_unique<State>(plain, out, level, pool, cuts, known)) {}
 
 FrameWriter::~FrameWriter() {
   state_->wait();
@@ -269,6 +301,10 @@ const std::vector<ChunkFrame>& FrameWriter::chunks() const {
   return state_->chunks;
 }
 
+std::size_t FrameWriter::copied() const {
+  return state_->copied;
+}
+
 void FrameWriter::write(Bytes bytes) {
   while (!bytes.empty()) {
     const std::span<std::byte> space = room();
@@ -279,9 +315,14 @@ void FrameWriter::write(Bytes bytes) {
   }
 }
 
-void FrameWriter::finish() {
+void FrameWriter::close() {
+  if (state_->is_closed) return;
   if (const Bytes rest = uncut(); !rest.empty()) state_->cut(rest.size(), Kind::headers);
-  if (state_->current != nullptr && state_->current->plain_size > 0) state_->submit();
+  state_->close();
+}
+
+void FrameWriter::finish() {
+  close();
   state_->wait();
   if (state_->failure) std::rethrow_exception(state_->failure);
 }

@@ -25,14 +25,25 @@ struct ChunkFrame {
   Digest digest;  // of the plain bytes
 };
 
+// Frames that need not be compressed again. They were made by this code with the same parameters, so that nothing of
+// the output shows where a frame came from. Called from several threads.
+class FrameSource {
+ public:
+  virtual ~FrameSource() = default;
+  // Copies the frame of the chunk `plain` to the beginning of `room`; its size, or 0 when it is not known or not there
+  // any more.
+  virtual std::size_t copy(const Digest& plain, std::size_t plain_size, std::span<std::byte> room) const = 0;
+};
+
 class FrameWriter : public Sink {
  public:
   enum class Cuts { by_size, by_caller };
   enum class Kind { headers, chunk };
 
   // `plain` receives the uncompressed bytes in order, in the caller's thread; `out` the frames in order, in any
-  // one thread at a time. Both are borrowed, as is the pool.
-  FrameWriter(Sink& plain, Sink& out, int level, ThreadPool& pool, Cuts cuts = Cuts::by_size);
+  // one thread at a time. Both are borrowed, as are the pool and the known frames.
+  FrameWriter(Sink& plain, Sink& out, int level, ThreadPool& pool, Cuts cuts = Cuts::by_size,
+              const FrameSource* known = nullptr);
   ~FrameWriter() override;  // waits for frames that are being compressed
 
   void write(Bytes bytes) override;
@@ -45,11 +56,15 @@ class FrameWriter : public Sink {
   // Makes a frame of the first `size` bytes of it.
   void cut(std::size_t size, Kind kind);
 
-  // Returns when the last frame has been written to `out`. An error of `out` or the compressor comes out of
+  // Hands over what is left; nothing more may come. The frames go on being written.
+  void close();
+  // Closes, and returns when the last frame has been written to `out`. An error of `out` or the compressor comes out of
   // this or of an earlier call.
   void finish() override;
   // All frames of kind `chunk` in order, after `finish`.
   const std::vector<ChunkFrame>& chunks() const;
+  // How many of them were copied; after `finish`.
+  std::size_t copied() const;
 
  private:
   struct State;
