@@ -44,6 +44,11 @@ bool is_token(std::string_view text) {
   });
 }
 
+// Damaged on the way, perhaps: worth one more try.
+bool is_garbled(const HttpResponse& response) {
+  return response.body.size() <= kMaximumAnswer && !Json::accept(response.body);
+}
+
 std::string form_encoded(const std::vector<std::pair<std::string, std::string>>& fields) {
   std::string out;
   for (const auto& [name, value] : fields) {
@@ -190,6 +195,7 @@ Authenticator::Token Authenticator::fetch(const std::vector<std::string>& scopes
     retrying_.clock.sleep(kSecondThought, retrying_.stop);
     trial = send();
   }
+  if (status() == 200 && is_garbled(std::get<HttpResponse>(trial.outcome))) trial = send();
   // Token servers without OAuth 2 take an identity token as a password.
   if (has_identity && (status() == 404 || status() == 405)) {
     request = token_request(scopes);

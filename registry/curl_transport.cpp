@@ -49,6 +49,10 @@ struct Exchange {
   HttpResponse response = {};
   std::size_t header_bytes = 0;
   std::uint64_t sent = 0, received = 0;
+  std::uint64_t moved = 0;
+  std::chrono::steady_clock::time_point last_move = std::chrono::steady_clock::now();
+  std::chrono::seconds longest_stall{0};
+  bool is_stalled = false;
   std::string refused = {};
   std::exception_ptr thrown = {};
 };
@@ -121,8 +125,19 @@ std::size_t send_body(char* data, std::size_t size, std::size_t count, void* use
   });
 }
 
-int watch_stop(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<Exchange*>(user)->stop.stop_requested() ? 1 : 0;
+// Called about once a second when nothing moves. libcurl's own low speed limit looks at an average of several
+// seconds, so that what was sent in one go hides a stall.
+int watch(void* user, curl_off_t, curl_off_t received, curl_off_t, curl_off_t sent) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  const auto now = std::chrono::steady_clock::now();
+  const std::uint64_t moved =
+      exchange.header_bytes + static_cast<std::uint64_t>(received) + static_cast<std::uint64_t>(sent);
+  if (moved != exchange.moved) {
+    exchange.moved = moved;
+    exchange.last_move = now;
+  }
+  exchange.is_stalled = now - exchange.last_move > exchange.longest_stall;
+  return exchange.stop.stop_requested() || exchange.is_stalled ? 1 : 0;
 }
 
 // The address of a proxy is not the far side's; a proxy shows by its port.
@@ -198,6 +213,7 @@ class CurlTransport : public HttpTransport {
     if (stop.stop_requested()) return TransportFailure{TransportFailure::Kind::cancelled, "cancelled"};
     Handle handle = take();
     Exchange exchange{.handle = handle.get(), .request = request, .choose_sink = sink, .stop = std::move(stop)};
+    exchange.longest_stall = limits_.stall;
     Outcome outcome = perform(exchange);
     give_back(std::move(handle));
     if (exchange.thrown) std::rethrow_exception(exchange.thrown);
@@ -242,6 +258,10 @@ class CurlTransport : public HttpTransport {
     if (!exchange.refused.empty()) {
       return TransportFailure{TransportFailure::Kind::refused, exchange.refused, exchange.sent, exchange.received};
     }
+    if (exchange.is_stalled) {
+      return TransportFailure{TransportFailure::Kind::broken, cat("nothing moved for ", limits_.stall.count(), " s"),
+                              exchange.sent, exchange.received};
+    }
     return TransportFailure{kind_of(code, text), text, exchange.sent, exchange.received};
   }
 
@@ -260,8 +280,6 @@ class CurlTransport : public HttpTransport {
     curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, static_cast<long>(limits_.connect.count()));
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(limits_.stall.count()));
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 256L * 1024);
     curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
@@ -303,7 +321,7 @@ class CurlTransport : public HttpTransport {
     curl_easy_setopt(handle, CURLOPT_READFUNCTION, send_body);
     curl_easy_setopt(handle, CURLOPT_READDATA, &exchange);
     curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, watch_stop);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, watch);
     curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &exchange);
     curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, check_reach);
     curl_easy_setopt(handle, CURLOPT_PREREQDATA, &exchange);
