@@ -84,6 +84,21 @@ bool Fault::matches(const Question& question) const {
   return question.headers.count("transfer-encoding") > 0 || (length && *length > at);
 }
 
+bool Fault::applies_to(std::size_t answer_size) const {
+  switch (kind) {
+    case Kind::reset:
+    case Kind::truncate:
+    case Kind::stall:
+    case Kind::corrupt:
+      return answer_size > at;
+    case Kind::shorten:
+    case Kind::lengthen:
+      return answer_size > 0;
+    default:
+      return true;
+  }
+}
+
 std::optional<Fault> FaultEngine::take(const Question& question) {
   for (Fault& fault : faults_) {
     if (fault.times == 0 || fault.kind == Kind::abort_tls || !fault.matches(question)) continue;
@@ -96,6 +111,13 @@ std::optional<Fault> FaultEngine::take(const Question& question) {
     return fault;
   }
   return std::nullopt;
+}
+
+void FaultEngine::give_back(Fault fault) {
+  fault.times = 1;
+  fault.skip = 0;
+  --struck_;
+  faults_.insert(faults_.begin(), std::move(fault));
 }
 
 bool FaultEngine::take_abort() {

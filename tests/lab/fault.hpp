@@ -45,6 +45,8 @@ struct Fault {
   // `429+2 PUT|PATCH /uploads/`: KIND is a status, whose SECONDS are its Retry-After, or a kind's name.
   static std::optional<Fault> parse(std::string_view text);
   bool matches(const Question& question) const;
+  // Whether an answer with so large a body can suffer it.
+  bool applies_to(std::size_t answer_size) const;
 };
 
 std::string_view name_of(Fault::Kind kind);
@@ -55,6 +57,8 @@ class FaultEngine {
   void clear() { faults_.clear(); }
   // The fault that this request is to suffer; it is used up by one.
   std::optional<Fault> take(const Question& question);
+  // It could not strike: the answer has no such byte.
+  void give_back(Fault fault);
   // Likewise for a connection that has just come.
   bool take_abort();
   // How many have struck.

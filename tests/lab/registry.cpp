@@ -186,7 +186,10 @@ struct FakeRegistry::State {
     }
     if (is_control) return connection.send(render(control(question), question));
     if (!answer) answer = reply(question);
-    return deliver(connection, question, *answer, fault);
+    const std::size_t size = question.method == "HEAD" ? 0 : answer->body.size();
+    const bool applies = fault && fault->applies_to(size);
+    if (fault && !applies) locked([&] { faults.give_back(*fault); });
+    return deliver(connection, question, *answer, applies ? fault : std::nullopt);
   }
 
   bool read_body(Connection& connection, MessageReader& reader, Question& question, const std::optional<Fault>& fault) {
@@ -223,7 +226,10 @@ struct FakeRegistry::State {
       return Answer{.status = 400, .body = "request header too large"};
     }
     if (++api_requests == personality.limited_request) {
-      return error_answer(403, "DENIED", "You have exceeded a secondary rate limit. Please wait a few minutes");
+      Answer answer =
+          error_answer(403, "DENIED", "You have exceeded a secondary rate limit. Please wait a few minutes");
+      answer.headers.emplace_back("Retry-After", "1");
+      return answer;
     }
     return unauthorized(question);
   }
@@ -308,6 +314,7 @@ struct FakeRegistry::State {
         if (question.method != "HEAD") as_length(size + 1);
         break;
       case Kind::duplicate: {
+        answer.headers.emplace_back("Content-Length", std::to_string(answer.body.size()));
         const auto once = answer.headers;
         for (const auto& [name, value] : once) answer.headers.emplace_back(name, without_value(name, value));
         head = answer.head();
@@ -318,7 +325,8 @@ struct FakeRegistry::State {
     }
     log_request(question, answer.status, body.size(), fault);
     if (kind == Kind::drip) return drip(connection, head + body);
-    const bool ends = kind == Kind::shorten || kind == Kind::lengthen || kind == Kind::leave || answer.closes;
+    const bool ends = kind == Kind::shorten || kind == Kind::lengthen || kind == Kind::leave ||
+                      kind == Kind::duplicate || answer.closes;
     return connection.send(head + body) && !ends;
   }
 
