@@ -1,6 +1,7 @@
 // A program that is built already: a folder with exactly one executable ELF file. Whether it can run
 // on scratch is proved later; here only its head is looked at.
 #include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 #include "detectors/detector.hpp"
@@ -30,20 +31,30 @@ bool is_shared_library(std::string_view path) {
   return name.ends_with(".so") || name.find(".so.") != std::string::npos;
 }
 
-// Reading the head of every file would cost more than all other detectors together: programs carry the
-// executable bit, or lie at the top.
-bool is_likely(const plan::Node& node) {
-  if (node.kind != plan::NodeKind::file || node.size < 64 || is_shared_library(node.path) || is_aside(node.path)) {
-    return false;
-  }
-  return node.executable || node.path.find('/') == std::string::npos;
+// What nobody calls a program.
+bool is_text_by_name(const std::string& path) {
+  static const std::set<std::string, std::less<>> kSuffixes = {
+      "c",    "cc",   "cpp",  "css", "csv", "go",   "golden", "h",  "hpp",  "html", "in",  "java", "js",
+      "json", "lock", "m4",   "md",  "mod", "png",  "proto",  "py", "rb",   "rs",   "rst", "s",    "sh",
+      "sum",  "svg",  "toml", "ts",  "txt", "work", "xml",    "y",  "yaml", "yml",  "zip"};
+  const std::string name = last_part(path);
+  const std::size_t dot = name.rfind('.');
+  return dot != std::string::npos && dot > 0 && kSuffixes.contains(name.substr(dot + 1));
+}
+
+// Reading the head of every file would cost more than all other detectors together, and so would asking for the bits of
+// each: programs carry the executable bit, or lie at the top.
+bool is_likely(const plan::SourceTree& tree, const plan::Node& node) {
+  if (node.kind != plan::NodeKind::file || is_shared_library(node.path) || is_aside(node.path)) return false;
+  if (node.path.find('/') == std::string::npos) return true;
+  return !is_text_by_name(node.path) && tree.is_executable(node.path);
 }
 
 std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   std::vector<std::string> programs;
   std::size_t looked_at = 0;
   for (const plan::Node& node : surroundings.app.nodes()) {
-    if (!is_likely(node)) continue;
+    if (!is_likely(surroundings.app, node)) continue;
     if (++looked_at > kMostFiles || programs.size() > 1) return std::nullopt;
     if (is_program(surroundings.app.read_prefix(node.path, 18))) programs.push_back(node.path);
   }

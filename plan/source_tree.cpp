@@ -94,17 +94,17 @@ Error too_large(std::string_view path, std::uint64_t limit) {
   return Error(Exit::usage, cat("cannot read ", backticked(path))).cause(cat("it is larger than ", human_size(limit)));
 }
 
-Node node_of(std::string path, const struct stat& status) {
-  Node node{.path = std::move(path)};
-  if (S_ISREG(status.st_mode)) {
-    node.size = static_cast<std::uint64_t>(status.st_size);
-    node.executable = (status.st_mode & S_IXUSR) != 0;
-  } else if (S_ISDIR(status.st_mode)) {
-    node.kind = NodeKind::folder;
-  } else {
-    node.kind = S_ISLNK(status.st_mode) ? NodeKind::link : NodeKind::other;
+// Folders say of what kind their entries are, except on some file systems.
+std::optional<NodeKind> kind_of(int folder, const dirent& entry) {
+  unsigned type = entry.d_type;
+  if (type == DT_UNKNOWN) {
+    struct stat status {};
+    if (::fstatat(folder, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+    type = IFTODT(status.st_mode);
   }
-  return node;
+  if (type == DT_REG) return NodeKind::file;
+  if (type == DT_DIR) return NodeKind::folder;
+  return type == DT_LNK ? NodeKind::link : NodeKind::other;
 }
 
 struct CloseFolder {
@@ -131,12 +131,10 @@ std::vector<std::string> list_folder(const fs::path& root, const std::string& re
     if (entry == nullptr) return subfolders;
     const std::string_view name(static_cast<const char*>(entry->d_name));
     if (name == "." || name == ".." || is_unlisted(name)) continue;
-    struct stat status {};
-    if (::fstatat(::dirfd(folder.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno == ENOENT) continue;  // removed since it was listed
-      throw cannot_list();
-    }
-    nodes.push_back(node_of(relative.empty() ? std::string(name) : cat(relative, "/", name), status));
+    const std::optional<NodeKind> kind = kind_of(::dirfd(folder.get()), *entry);
+    if (!kind && errno == ENOENT) continue;  // removed since it was listed
+    if (!kind) throw cannot_list();
+    nodes.push_back({.path = relative.empty() ? std::string(name) : cat(relative, "/", name), .kind = *kind});
     if (nodes.back().kind == NodeKind::folder) subfolders.push_back(nodes.back().path);
     if (nodes.size() > kMaximumNodes) {
       throw Error(Exit::usage, cat(backticked(root.string()), " holds more than a million files and folders"))
@@ -217,6 +215,11 @@ std::string DiskTree::read(std::string_view path, std::uint64_t limit) const {
   return text;
 }
 
+bool DiskTree::is_executable(std::string_view path) const {
+  struct stat status {};
+  return ::lstat((root_ / path).c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IXUSR) != 0;
+}
+
 std::string DiskTree::read_prefix(std::string_view path, std::size_t count) const {
   return read_at_most(open_file(root_, path), path, count);
 }
@@ -225,7 +228,7 @@ MemoryTree::MemoryTree(std::map<std::string, std::string> files, std::string nam
     : files_(std::move(files)), name_(std::move(name)) {
   std::set<std::string> folders;
   for (const auto& [path, content] : files_) {
-    nodes_.push_back({.path = path, .size = content.size()});
+    nodes_.push_back({.path = path, .kind = NodeKind::file});
     for (std::size_t end = path.find('/'); end != std::string::npos; end = path.find('/', end + 1)) {
       folders.insert(path.substr(0, end));
     }

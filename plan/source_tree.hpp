@@ -20,8 +20,6 @@ enum class NodeKind { file, folder, link, other };
 struct Node {
   std::string path;  // bytes as the file system has them: may be no UTF-8
   NodeKind kind = NodeKind::file;
-  std::uint64_t size = 0;
-  bool executable = false;
 };
 
 class SourceTree {
@@ -34,6 +32,8 @@ class SourceTree {
   virtual std::string read(std::string_view path, std::uint64_t limit = 8 << 20) const = 0;
   // The first `count` bytes of a regular file, for magic numbers.
   virtual std::string read_prefix(std::string_view path, std::size_t count) const = 0;
+  // A regular file with its owner's executable bit. Asks the file system.
+  virtual bool is_executable(std::string_view path) const = 0;
   // The last component of the root's real path: what an application without another name is called.
   virtual std::string name() const = 0;
 
@@ -52,6 +52,7 @@ class DiskTree : public SourceTree {
   const std::vector<Node>& nodes() const override { return nodes_; }
   std::string read(std::string_view path, std::uint64_t limit) const override;
   std::string read_prefix(std::string_view path, std::size_t count) const override;
+  bool is_executable(std::string_view path) const override;
   std::string name() const override { return name_; }
   const fs::path& root() const { return root_; }  // absolute and real
 
@@ -68,6 +69,7 @@ class MemoryTree : public SourceTree {
   const std::vector<Node>& nodes() const override { return nodes_; }
   std::string read(std::string_view path, std::uint64_t limit) const override;
   std::string read_prefix(std::string_view path, std::size_t count) const override;
+  bool is_executable(std::string_view) const override { return false; }
   std::string name() const override { return name_; }
 
  private:
