@@ -2,6 +2,7 @@
 // Session::out(), everything else to Session::events().
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,28 @@ struct RunOptions {
   bool allow_http = false;
 };
 struct ImageOptions {
-  std::string image;        // may be empty for `validate`: the whole store
-  std::string destination;  // of `push`
-  bool json = false, files = false, allow_http = false, all_platforms = false;
+  std::string image;                      // may be empty for `validate`: the whole store
+  std::vector<std::string> destinations;  // of `push`
+  std::string limit_rate;                 // --limit-rate 2MB, a second
+  bool json = false, files = false, allow_http = false, all_platforms = false, dry_run = false;
+};
+struct LoginOptions {
+  std::string host, user;
+  bool password_stdin = false, allow_http = false;
+};
+struct CopyOptions {
+  std::string source, destination;
+  std::string limit_rate;
+  std::vector<std::string> tags;  // --tag PATTERN, with --all-tags
+  std::uint64_t newest = 0;       // --newest N; 0: all of them
+  bool all_tags = false, prune = false, referrers = false, allow_http = false, json = false;
+};
+struct ReferrersOptions {
+  std::string image;
+  std::string type;    // --type
+  std::string attach;  // --attach FILE
+  std::string remove;  // --delete DIGEST
+  bool allow_http = false, json = false;
 };
 
 int detect(const DetectOptions& options, Session& session);
@@ -42,6 +62,11 @@ int inspect(const ImageOptions& options, Session& session);
 int validate(const ImageOptions& options, Session& session);
 int push(const ImageOptions& options, Session& session);
 int pull(const ImageOptions& options, Session& session);
+int login(const LoginOptions& options, Session& session);
+int logout(const LoginOptions& options, Session& session);
+int tags(const ImageOptions& options, Session& session);
+int copy(const CopyOptions& options, Session& session);
+int referrers(const ReferrersOptions& options, Session& session);
 int doctor(bool json, Session& session);
 int cache_info(bool json, Session& session);
 int cache_gc(Session& session);

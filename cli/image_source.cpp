@@ -9,13 +9,13 @@
 
 namespace whittle::cli {
 
-namespace {
-
 TemporaryFolder temporary_store(Session& session) {
   const fs::path parent = session.cache_folder() / "images";
   make_folders(parent);
   return TemporaryFolder(parent);
 }
+
+namespace {
 
 // `oci:DIR[:NAME]`. The longest folder that exists wins, since both parts may hold colons.
 LayoutName parse_layout_name(std::string_view text) {
@@ -65,7 +65,7 @@ ResolvedImage pull_image(const oci::Reference& reference, Session& session, bool
   oci::BlobStore blobs(folder.path());
   const oci::Descriptor root =
       registry::pull(reference, {.platform = oci::Platform::host(), .all_platforms = false}, blobs, session.transport(),
-                     session.client_options(allow_http), session.pool(), session.events(), session.stop());
+                     session.client_options(allow_http), session.transfers(), session.events(), session.stop());
   return {std::move(blobs), root, reference.str(), std::move(folder)};
 }
 

@@ -38,6 +38,9 @@ struct ResolvedImage {
   std::optional<TemporaryFolder> temporary;
 };
 
+// A folder in the cache for blobs that are needed while the command runs.
+TemporaryFolder temporary_store(Session& session);
+
 // Looks in the store first, then, for a name with a host, in that registry. Throws
 // Error(input_unavailable) that lists near names when there is none.
 ResolvedImage resolve_image(std::string_view text, Session& session, bool allow_http = false);

@@ -2,8 +2,15 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "registry/courtesy.hpp"
 
 namespace whittle::cli {
+
+namespace {
+
+constexpr int kTransfers = 6;
+
+}  // namespace
 
 Session::Session(std::map<std::string, std::string> environment, EventSink& events, std::ostream& out,
                  std::stop_token stop)
@@ -29,9 +36,31 @@ ThreadPool& Session::pool() {
   return *pool_;
 }
 
+ThreadPool& Session::transfers() {
+  if (!transfers_) transfers_ = std::make_unique<ThreadPool>(kTransfers);
+  return *transfers_;
+}
+
 registry::HttpTransport& Session::transport() {
-  if (!transport_) transport_ = registry::curl_transport();
+  if (transport_) return *transport_;
+  connections_ = registry::curl_transport();
+  if (rate_ > 0) limited_ = registry::rate_limited(*connections_, rate_);
+  transport_ = registry::courteous(limited_ ? *limited_ : *connections_, kTransfers);
   return *transport_;
+}
+
+void Session::limit_rate(const std::string& text) {
+  if (text.empty()) return;
+  const auto rate = parse_size(text);
+  if (!rate || *rate < 1024) {
+    throw Error(Exit::usage, cat("`--limit-rate` is ", backticked(text), ", not a number of bytes a second"))
+        .hint("write it as `500KB` or `2MB`; the least is 1KiB");
+  }
+  rate_ = *rate;
+}
+
+registry::Client Session::client(bool allow_http) {
+  return {transport(), client_options(allow_http), events_, stop_};
 }
 
 fs::path Session::user_folder(const char* whittle_variable, const char* xdg_variable, const char* below_home) const {

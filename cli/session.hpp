@@ -33,7 +33,10 @@ class Session {
   std::stop_token stop() const { return stop_; }
   ProcessRunner& runner() { return runner_; }
   ThreadPool& pool();                    // started when first needed; WHITTLE_THREADS sets its size
+  ThreadPool& transfers();               // for blobs on their way, which wait more than they compute
   registry::HttpTransport& transport();  // likewise
+  // From now on all transfers together take no more than so much a second ("2MB"); empty: no limit.
+  void limit_rate(const std::string& text);
 
   // $WHITTLE_STORE, else whittle/store below $XDG_DATA_HOME, else ~/.local/share. Created when needed.
   fs::path store_folder() const;
@@ -42,6 +45,7 @@ class Session {
   fs::path cache_folder() const;
   builder::Host host() const;
   registry::ClientOptions client_options(bool allow_http) const;
+  registry::Client client(bool allow_http);
 
  private:
   fs::path user_folder(const char* whittle_variable, const char* xdg_variable, const char* below_home) const;
@@ -51,8 +55,10 @@ class Session {
   std::ostream& out_;
   std::stop_token stop_;
   SystemProcessRunner runner_;
-  std::unique_ptr<ThreadPool> pool_;
-  std::unique_ptr<registry::HttpTransport> transport_;
+  std::unique_ptr<ThreadPool> pool_, transfers_;
+  // Each lends from the one before it.
+  std::unique_ptr<registry::HttpTransport> connections_, limited_, transport_;
+  std::uint64_t rate_ = 0;
 };
 
 }  // namespace whittle::cli

@@ -16,22 +16,32 @@
 
 namespace whittle::oci {
 
-class BlobStore {
+// Where the blobs of an image can be had.
+class BlobSource {
+ public:
+  virtual ~BlobSource() = default;
+  virtual bool has(const Digest& digest, std::uint64_t size) const = 0;
+  // As BlobStore's.
+  virtual std::string read(const Descriptor& blob, std::uint64_t limit) const = 0;
+  virtual std::unique_ptr<Source> open(const Descriptor& blob) const = 0;
+};
+
+class BlobStore : public BlobSource {
  public:
   explicit BlobStore(fs::path root) : root_(std::move(root)) {}  // `root` holds `blobs/`; made when needed
 
   // Present, intact as far as its seal or its content tells, and of that size.
-  bool has(const Digest& digest, std::uint64_t size) const;
+  bool has(const Digest& digest, std::uint64_t size) const override;
   bool has(const Digest& digest) const;
   std::uint64_t size(const Digest& digest) const;  // throws when absent; looks at the file system only
   fs::path path(const Digest& digest) const;
 
   // Reads the whole blob into memory and verifies it; throws Error naming the blob when it is absent,
   // larger than `limit` or corrupted.
-  std::string read(const Descriptor& blob, std::uint64_t limit) const;
+  std::string read(const Descriptor& blob, std::uint64_t limit) const override;
   // A stream that throws at the end, or at the first byte too many, when size or digest differ. Either
   // way of reading breaks the seal of a damaged blob, so that the next `has` is false.
-  std::unique_ptr<Source> open(const Descriptor& blob) const;
+  std::unique_ptr<Source> open(const Descriptor& blob) const override;
 
   // Adds a text; returns its descriptor. Durable on return.
   Descriptor put(std::string_view content, std::string_view media_type);

@@ -28,7 +28,7 @@ class ArchiveSink : public ImageSink {
 
   bool has_manifest(const oci::Descriptor&) override { return false; }
 
-  bool put_blob(const oci::Descriptor& blob, const oci::BlobStore& from) override {
+  bool put_blob(const oci::Descriptor& blob, const oci::BlobSource& from) override {
     const std::lock_guard lock(mutex_);
     store_ = &from;
     blobs_[blob.digest] = blob;
@@ -108,7 +108,7 @@ class ArchiveSink : public ImageSink {
   fs::path file_;
   std::string name_;
   std::mutex mutex_;
-  const oci::BlobStore* store_ = nullptr;
+  const oci::BlobSource* store_ = nullptr;
   std::map<Digest, oci::Descriptor> blobs_;
   std::map<Digest, std::string> manifests_;
   std::optional<std::string> first_image_;

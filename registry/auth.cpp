@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "registry/base64.hpp"
 #include "registry/failure.hpp"
 
 namespace whittle::registry {
@@ -16,19 +17,6 @@ constexpr std::chrono::seconds kShortestLife{60}, kLongestLife{24 * 3600};
 // Renewed this long before its end, so that a request that is under way does not outlive its token.
 constexpr std::chrono::seconds kMargin{10};
 constexpr std::chrono::milliseconds kSecondThought{500};
-
-std::string base64_encoded(std::string_view text) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      bits = bits << 8 | (i + j < text.size() ? static_cast<unsigned char>(text[i + j]) : 0U);
-    const std::size_t given = std::min<std::size_t>(3, text.size() - i);
-    for (std::size_t j = 0; j < 4; ++j) out += j <= given ? kAlphabet[bits >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
-}
 
 std::string basic(const Credentials& credentials) {
   const std::string& password = credentials.password.empty() ? credentials.identity_token : credentials.password;
@@ -83,8 +71,7 @@ std::string Authenticator::advice_unlocked() const {
   }
   if (!looked_up_) return cat(backticked(host_), " did not ask for credentials, so none were sent");
   const std::string name = printable(host_);
-  return cat("no credentials for `", name, "` were found; log in with `docker login ", name, "` or `podman login ",
-             name, "`");
+  return cat("no credentials for `", name, "` were found; log in with `whittle login ", name, "`");
 }
 
 std::optional<std::string> Authenticator::authorization(const std::vector<std::string>& scopes) {

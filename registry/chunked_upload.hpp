@@ -37,7 +37,7 @@ class ChunkedUploads {
 // One blob's upload. It goes on from where it stands when it is tried again; not thread safe.
 class ChunkedUpload {
  public:
-  ChunkedUpload(ChunkedUploads& registry, const oci::Descriptor& blob, const oci::BlobStore& from, Meter& meter)
+  ChunkedUpload(ChunkedUploads& registry, const oci::Descriptor& blob, const oci::BlobSource& from, Meter& meter)
       : registry_(registry), session_(registry.session()), blob_(blob), from_(from), meter_(meter) {}
   ~ChunkedUpload() { abandon(); }
   ChunkedUpload(const ChunkedUpload&) = delete;
@@ -63,7 +63,7 @@ class ChunkedUpload {
   ChunkedUploads& registry_;
   Session& session_;
   const oci::Descriptor& blob_;
-  const oci::BlobStore& from_;
+  const oci::BlobSource& from_;
   Meter& meter_;
   std::optional<Url> location_;
   std::uint64_t sent_ = 0;    // by the registry's word

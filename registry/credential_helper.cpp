@@ -3,7 +3,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "registry/credentials.hpp"
+#include "registry/credential_store.hpp"
 #include "registry/time_limit.hpp"
 
 namespace whittle::registry {
@@ -33,24 +33,45 @@ CapturedOutput run(ProcessRunner& processes, const Command& command, const std::
   }
 }
 
-}  // namespace
+std::string program_of(const std::string& name) {
+  return cat("docker-credential-", name);
+}
 
-std::optional<Credentials> ask_helper(const std::string& name, const std::string& server,
-                                      const Environment& environment, ProcessRunner& processes, std::stop_token stop) {
-  const std::string program = cat("docker-credential-", name);
+std::string reason_in(const CapturedOutput& output) {
+  return output.error.empty() ? cat("exit status ", output.result.status) : output.error;
+}
+
+CapturedOutput call(const std::string& name, const std::string& verb, const std::string& input,
+                    const Environment& environment, ProcessRunner& processes, const std::stop_token& stop) {
+  const std::string program = program_of(name);
   if (!is_plain_name(name)) throw helper_error(program, "its name is not a program's");
   Environment variables = environment;
   variables.try_emplace("PATH", "/usr/local/bin:/usr/bin:/bin");
   const Command command{
-      .argv = {program, "get"}, .env = variables, .folder = {}, .inherit_terminal = false, .input = server};
+      .argv = {program, verb}, .env = variables, .folder = {}, .inherit_terminal = false, .input = input};
   const TimeLimit limit(kLongest, stop);
-  const CapturedOutput output = run(processes, command, limit.token());
+  CapturedOutput output = run(processes, command, limit.token());
   if (stop.stop_requested()) throw Error(Exit::transient, "cancelled");
   if (output.result.cancelled) throw helper_error(program, "it did not answer within a minute");
+  return output;
+}
+
+}  // namespace
+
+void tell_helper(const std::string& name, const std::string& verb, const std::string& input,
+                 const Environment& environment, ProcessRunner& processes, std::stop_token stop) {
+  const CapturedOutput output = call(name, verb, input, environment, processes, stop);
+  if (!output.result.ok()) throw helper_error(program_of(name), reason_in(output));
+}
+
+std::optional<Credentials> ask_helper(const std::string& name, const std::string& server,
+                                      const Environment& environment, ProcessRunner& processes, std::stop_token stop) {
+  const std::string program = program_of(name);
+  const CapturedOutput output = call(name, "get", server, environment, processes, stop);
   if (!output.result.ok()) {
     const std::string said = lower(cat(output.out, output.error));
     if (said.find("credentials not found") != std::string::npos) return std::nullopt;
-    throw helper_error(program, output.error.empty() ? cat("exit status ", output.result.status) : output.error);
+    throw helper_error(program, reason_in(output));
   }
   Json answer;
   try {

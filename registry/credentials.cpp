@@ -8,6 +8,7 @@
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "registry/base64.hpp"
 #include "registry/hub.hpp"
 
 namespace whittle::registry {
@@ -58,26 +59,6 @@ Error malformed(const Place& place, std::string why) {
   return std::move(Error(Exit::usage, cat("cannot read the credentials in ", place.name))
                        .cause(std::move(why))
                        .hint("correct the file, or write it anew with `docker login` or `podman login`"));
-}
-
-// RFC 4648 4, with or without padding.
-std::optional<std::string> base64_decoded(std::string_view text) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  while (text.ends_with('=')) text.remove_suffix(1);
-  for (const char c : text) {
-    const std::size_t value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = (bits << 6 | static_cast<std::uint32_t>(value)) & 0xFFFFFF;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out += static_cast<char>(bits >> count & 0xFF);
-    }
-  }
-  return out;
 }
 
 // "https://index.docker.io/v1/" and "quay.io/" are keys for the same thing as "index.docker.io" and "quay.io".

@@ -27,7 +27,7 @@ struct Contents {
 
 class Delivering {
  public:
-  Delivering(const oci::BlobStore& from, ImageSink& sink, ThreadPool& pool, EventSink& events, std::stop_token stop)
+  Delivering(const oci::BlobSource& from, ImageSink& sink, ThreadPool& pool, EventSink& events, std::stop_token stop)
       : from_(from), sink_(sink), pool_(pool), events_(events), stop_(std::move(stop)) {}
 
   Delivery run(const oci::Descriptor& root) {
@@ -124,7 +124,7 @@ class Delivering {
     if (stop_.stop_requested()) throw Error(Exit::transient, "cancelled");
   }
 
-  const oci::BlobStore& from_;
+  const oci::BlobSource& from_;
   ImageSink& sink_;
   ThreadPool& pool_;
   EventSink& events_;
@@ -137,7 +137,7 @@ class Delivering {
 
 }  // namespace
 
-Delivery deliver(const oci::Descriptor& root, const oci::BlobStore& from, ImageSink& sink, ThreadPool& pool,
+Delivery deliver(const oci::Descriptor& root, const oci::BlobSource& from, ImageSink& sink, ThreadPool& pool,
                  EventSink& events, std::stop_token stop) {
   return Delivering(from, sink, pool, events, std::move(stop)).run(root);
 }

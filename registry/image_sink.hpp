@@ -24,7 +24,7 @@ class ImageSink {
   // Brings the blob there unless it is there already; true when it had to be sent. Asking is the sink's
   // business, since a registry can answer and open the upload in one request.
   // Called from several threads; everything else from one.
-  virtual bool put_blob(const oci::Descriptor& blob, const oci::BlobStore& from) = 0;
+  virtual bool put_blob(const oci::Descriptor& blob, const oci::BlobSource& from) = 0;
   // False, at most once in the sink's life: something below it is missing there after all. The sink has forgotten
   // what it believed; everything is to be delivered again.
   virtual bool put_manifest(const oci::Descriptor& manifest, std::string_view json) = 0;
@@ -41,7 +41,7 @@ struct Delivery {
 };
 
 // Sends `root` (a manifest or an index) and everything below it. An error says what was sent before it.
-Delivery deliver(const oci::Descriptor& root, const oci::BlobStore& from, ImageSink& sink, ThreadPool& pool,
+Delivery deliver(const oci::Descriptor& root, const oci::BlobSource& from, ImageSink& sink, ThreadPool& pool,
                  EventSink& events, std::stop_token stop);
 
 // An OCI layout folder (`-o oci:DIR`); `name` may be empty.

@@ -27,7 +27,7 @@ class LayoutSink : public ImageSink {
     }
   }
 
-  bool put_blob(const oci::Descriptor& blob, const oci::BlobStore& from) override {
+  bool put_blob(const oci::Descriptor& blob, const oci::BlobSource& from) override {
     if (layout_.blobs().has(blob.digest, blob.size)) return false;
     Meter meter(cat("copy ", short_name(blob)), blob.size, events_);
     MeteredSource source(from.open(blob), meter);

@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "registry/client.hpp"
+#include "registry/manifest_reader.hpp"
 #include "registry/progress.hpp"
 #include "registry/session.hpp"
 #include "registry/upload.hpp"
@@ -9,11 +10,6 @@
 namespace whittle::registry {
 
 namespace {
-
-std::string manifest_types() {
-  using namespace oci::media_type;
-  return cat(kManifest, ", ", kIndex, ", ", kDockerManifest, ", ", kDockerList);
-}
 
 // Requests: one HEAD, of the tag or of a manifest that is remembered to be there; what `Uploads` needs for the
 // blobs; one PUT a manifest. docs/design/registry.md has the reasons.
@@ -35,7 +31,7 @@ class RegistrySink : public ImageSink {
     return (tag_exists_ || is_remembered) && is_confirmed(manifest);
   }
 
-  bool put_blob(const oci::Descriptor& blob, const oci::BlobStore& from) override {
+  bool put_blob(const oci::Descriptor& blob, const oci::BlobSource& from) override {
     Meter meter(cat("push ", short_name(blob)), blob.size, events_);
     const bool sent = uploads_.bring(blob, from, meter);
     meter.complete();
@@ -81,7 +77,7 @@ class RegistrySink : public ImageSink {
     // Known in this repository and not under this tag: a new name for it needs no question about the old one.
     const bool is_tagged = places_.has(root.digest, tag_place());
     if (!is_tagged && places_.has(root.digest, session_.repository())) return is_confirmed(root);
-    current_tag_ = digest_at(name(), root);
+    current_tag_ = digest_at(session_, name()).value_or("");
     tag_exists_ = !current_tag_.empty();
     if (current_tag_ == root.digest.str()) return true;
     places_.forget(root.digest, tag_place());
@@ -90,21 +86,9 @@ class RegistrySink : public ImageSink {
 
   // Is it there by its digest? A manifest that is has its blobs.
   bool is_confirmed(const oci::Descriptor& manifest) {
-    if (digest_at(manifest.digest.str(), manifest) == manifest.digest.str()) return true;
+    if (digest_at(session_, manifest.digest.str()) == manifest.digest.str()) return true;
     places_.forget(manifest.digest, session_.repository());
     return false;
-  }
-
-  // The digest behind a tag or digest; empty when there is nothing.
-  std::string digest_at(const std::string& name, const oci::Descriptor& manifest) {
-    const Reply reply = session_.send({.doing = cat("question for ", short_name(manifest)),
-                                       .method = "HEAD",
-                                       .target = session_.path(cat("manifests/", name)),
-                                       .headers = {{"Accept", manifest_types()}}},
-                                      {404});
-    if (!reply.response.ok()) return {};
-    // Without the header this much is known: something is there.
-    return reply.response.header("docker-content-digest").value_or("?");
   }
 
   bool put(const oci::Descriptor& manifest, std::string_view json, const std::string& as) {
@@ -116,7 +100,7 @@ class RegistrySink : public ImageSink {
     bool is_ambiguous = false;
     const Trial trial = session_.repeat(request.doing, [&](int) -> Outcome {
       // The answer was lost, perhaps not the request; sending it twice could undo what somebody else did since.
-      if (is_ambiguous && digest_at(as, manifest) == manifest.digest.str()) return HttpResponse{.status = 201};
+      if (is_ambiguous && digest_at(session_, as) == manifest.digest.str()) return HttpResponse{.status = 201};
       Outcome outcome = session_.attempt(request);
       is_ambiguous = std::holds_alternative<TransportFailure>(outcome);
       return outcome;

@@ -51,14 +51,20 @@ Session::Session(const oci::Reference& reference, Access access, HttpTransport& 
       stop_(stop),
       retrying_{
           .policy = {}, .clock = options.clock ? *options.clock : machine_clock(), .events = events, .stop = stop} {
-  scopes_ = {cat("repository:", repository_, access == Access::push ? ":pull,push" : ":pull")};
+  const char* const actions = access == Access::push     ? ":pull,push"
+                              : access == Access::remove ? ":pull,delete"
+                                                         : ":pull";
+  scopes_ = {cat("repository:", repository_, actions)};
   origin_ = parse_origin(host_, false);
   is_scheme_open_ = is_loopback(origin_.host) || options.allow_http;
   if (is_scheme_open_) origin_ = parse_origin(host_, true);
   if (options.processes == nullptr) processes_ = std::make_unique<SystemProcessRunner>();
   ProcessRunner& processes = options.processes ? *options.processes : *processes_;
-  const auto lookup = [host = reference.host, repository = reference.repository, environment = options.environment,
-                       &processes, stop] { return find_credentials(host, repository, environment, processes, stop); };
+  if (access == Access::none) scopes_.clear();
+  const auto lookup = [host = reference.host, given = options.credentials, repository = reference.repository,
+                       environment = options.environment, &processes, stop] {
+    return given ? given : find_credentials(host, repository, environment, processes, stop);
+  };
   authenticator_ = std::make_unique<Authenticator>(host_, lookup, transport, retrying_);
 }
 

@@ -44,7 +44,7 @@ struct Reply {
 
 class Session {
  public:
-  enum class Access { pull, push };
+  enum class Access { none, pull, push, remove };
   Session(const oci::Reference& reference, Access access, HttpTransport& transport, const ClientOptions& options,
           EventSink& events, std::stop_token stop);
   ~Session();
@@ -72,11 +72,11 @@ class Session {
   std::string path(std::string_view rest) const;
   // Where `location`, as answered by `from`, leads; throws when that is nowhere.
   Url resolve(const Url& from, const std::string& location, const Request& request) const;
+  Url origin() const;
   const std::string& host() const { return host_; }
   const std::string& repository() const { return repository_; }
 
  private:
-  Url origin() const;
   Exchanged follow_redirects(const Request& request, const Url& first);
   Outcome authorised(const Request& request, const Url& url);
   Outcome once(const Request& request, const Url& url, const std::optional<std::string>& authorization,

@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint64_t kWorthAsking = 4 << 20;
 constexpr int kMostRefusals = 2;
 
-Request whole_content(const oci::Descriptor& blob, const oci::BlobStore& from, const Url& location, Meter& meter) {
+Request whole_content(const oci::Descriptor& blob, const oci::BlobSource& from, const Url& location, Meter& meter) {
   return {.doing = cat("upload of ", short_name(blob)),
           .method = "PUT",
           .target = location.with_parameter("digest", blob.digest.str()).str(),
@@ -41,7 +41,7 @@ class OpenUpload {
 
 }  // namespace
 
-bool Uploads::bring(const oci::Descriptor& blob, const oci::BlobStore& from, Meter& meter) {
+bool Uploads::bring(const oci::Descriptor& blob, const oci::BlobSource& from, Meter& meter) {
   bool was_there = !mounts_ && exists(blob);
   if (!was_there) {
     Request last = opening(blob);
@@ -57,7 +57,7 @@ bool Uploads::bring(const oci::Descriptor& blob, const oci::BlobStore& from, Met
   return !was_there;
 }
 
-Trial Uploads::send(const oci::Descriptor& blob, const oci::BlobStore& from, Meter& meter, Request& last,
+Trial Uploads::send(const oci::Descriptor& blob, const oci::BlobSource& from, Meter& meter, Request& last,
                     bool& was_there) {
   OpenUpload upload(session_);
   ChunkedUpload chunked(chunks_, blob, from, meter);

@@ -19,7 +19,7 @@ class Uploads {
   Uploads(Session& session, Whereabouts& places) : session_(session), places_(places), chunks_(session) {}
 
   // True when the content had to be sent. Throws when it could not be; the upload is cancelled then.
-  bool bring(const oci::Descriptor& blob, const oci::BlobStore& from, Meter& meter);
+  bool bring(const oci::Descriptor& blob, const oci::BlobSource& from, Meter& meter);
   bool exists(const oci::Descriptor& blob);
   // The registry missed a blob that seemed to be there: from now on each is asked for by name.
   void distrust() { mounts_ = false; }
@@ -39,7 +39,7 @@ class Uploads {
   bool is_silent_about(const oci::Descriptor& blob);
   Request opening(const oci::Descriptor& blob) const;
   Url location_of(const Reply& reply, const Request& request) const;
-  Trial send(const oci::Descriptor& blob, const oci::BlobStore& from, Meter& meter, Request& last, bool& was_there);
+  Trial send(const oci::Descriptor& blob, const oci::BlobSource& from, Meter& meter, Request& last, bool& was_there);
 
   Session& session_;
   Whereabouts& places_;

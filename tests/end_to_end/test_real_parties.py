@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 from support.case import ROOT, WhittleTestCase
 from support.layouts import Layout
@@ -207,6 +208,47 @@ class Registries(PartyTest):
                 (self.docker_config / "config.json").unlink()
         self.assert_store_valid()
 
+    def test_login_writes_what_docker_and_skopeo_read(self):
+        with Registry(auth="basic") as registry:
+            name = f"{registry.host}/team/hello:1"
+            built = self.build(self.tree, "-t", name)
+            login = ("login", registry.host, "--username", USER, "--password-stdin")
+            self.whittle(*login, stdin="wrong\n", expect=65)
+            self.whittle("push", name, expect=65)
+            told = self.whittle(*login, stdin=PASSWORD + "\n")
+            self.assertNotIn(PASSWORD, told.stdout + told.stderr)
+            self.assertIn("readable to you alone", told.stderr)
+            self.whittle("push", name)
+            authfile = self.docker_config / "config.json"
+            self.assertEqual(oct(authfile.stat().st_mode & 0o777), "0o600", "others can read the password")
+            seen = skopeo("inspect", "--tls-verify=false", "--authfile", authfile, f"docker://{name}", "--format", "{{.Digest}}")
+            self.assertEqual(seen.stdout.strip(), built.digest)
+            self.whittle("logout", registry.host)
+            self.assertNotIn(registry.host, authfile.read_text())
+            self.whittle("push", name, expect=65)
+
+    def test_login_through_a_credential_helper_keeps_the_password_out_of_the_file(self):
+        with Registry(auth="basic") as registry:
+            helper = self.temporary / "bin/docker-credential-kept"
+            helper.parent.mkdir()
+            helper.write_text(
+                f"#!/bin/sh\ncase $1 in\nstore) cat > {self.temporary}/kept;;\nerase) rm {self.temporary}/kept;;\n"
+                f"get) cat {self.temporary}/kept 2>/dev/null || {{ echo credentials not found in native keychain; exit 1; }};;\nesac\n"
+            )
+            helper.chmod(0o755)
+            path = {"PATH": f"{helper.parent}:/usr/bin:/bin"}
+            authfile = self.docker_config / "config.json"
+            authfile.parent.mkdir(parents=True, exist_ok=True)
+            authfile.write_text('{"credsStore": "kept", "psFormat": "x"}')
+            self.build(self.tree, "-t", f"{registry.host}/team/hello:1")
+            login = ("login", registry.host, "--username", USER, "--password-stdin")
+            self.whittle(*login, stdin=PASSWORD, env=path)
+            self.assertNotIn("auth\"", authfile.read_text())
+            self.assertIn("psFormat", authfile.read_text())
+            self.whittle("push", f"{registry.host}/team/hello:1", env=path)
+            self.whittle("logout", registry.host, env=path)
+            self.assertFalse((self.temporary / "kept").exists())
+
     def test_tls_with_our_own_authority(self):
         with Registry(tls=True) as registry:
             name = f"{registry.host}/team/hello:1"
@@ -232,6 +274,90 @@ class Registries(PartyTest):
             result = self.whittle("pull", f"{registry.host}/team/nothing:1", expect=30)
             self.assertIn("team/nothing:1", result.stderr)
 
+    def test_tags(self):
+        with Registry() as registry:
+            for tag in ("1", "2"):
+                self.build(self.tree, "-t", f"{registry.host}/team/hello:{tag}", "--push")
+            self.assertEqual(sorted(self.whittle("tags", f"{registry.host}/team/hello").stdout.split()), ["1", "2"])
+            self.whittle("tags", f"{registry.host}/team/nothing", expect=30)
+
+    def test_copy_from_registry_to_registry_and_to_a_layout(self):
+        with Registry() as source, Registry(auth="basic") as destination:
+            built = self.build(self.tree, "-t", f"{source.host}/team/hello:1", "--push")
+            authfile = destination.docker_config(self.docker_config)
+            other_store = {"WHITTLE_STORE": self.temporary / "other"}
+            self.whittle("copy", f"{source.host}/team/hello:1", f"{destination.host}/mirror/hello:1", env=other_store)
+            back = self.temporary / "back"
+            skopeo_copy(f"docker://{destination.host}/mirror/hello:1", f"oci:{back}:back", authfile=authfile)
+            self.assert_same_in(back, built)
+            out = self.temporary / "out"
+            self.whittle("copy", f"{source.host}/team/hello:1", f"oci:{out}:1", env=other_store)
+            self.assert_same_in(out, built)
+            archive = self.temporary / "copy.tar"
+            self.whittle("copy", f"oci:{out}:1", f"archive:{archive}", env=other_store)
+            self.whittle("copy", f"archive:{archive}", f"{source.host}/third/hello:3", env=other_store)
+            digest = source.get("/v2/third/hello/manifests/3").headers["Docker-Content-Digest"]
+            self.assertEqual(digest, built.digest)
+
+    def test_a_mirror_asks_once_for_an_unchanged_tag(self):
+        with Registry() as source, Registry() as destination:
+            name = f"{source.host}/team/hello"
+            self.build(self.tree, "-t", f"{name}:1.0", "--push")
+            tags = ("1.9", "1.10", "2.0-rc1", "2.0")
+            self.whittle("push", f"{name}:1.0", *(f"{name}:{tag}" for tag in tags))
+            mirror = f"{destination.host}/mirror/hello"
+            self.whittle("copy", name, mirror, "--all-tags")
+            self.assertEqual(sorted(self.whittle("tags", mirror).stdout.split()), sorted(("1.0", *tags)))
+            before = len(source.requests()), len(destination.requests())
+            self.whittle("copy", name, mirror, "--all-tags")
+            again = [request[0] for request in source.requests()[before[0] :]], [request[0] for request in destination.requests()[before[1] :]]
+            self.assertEqual(again, (["GET", *["HEAD"] * 5], ["HEAD"] * 5))
+            layout = self.temporary / "layout"
+            self.whittle("copy", name, f"oci:{layout}", "--all-tags", "--tag", "1.*")
+            self.assertEqual(sorted(Layout(layout).names()), ["1.0", "1.10", "1.9"])
+            self.whittle("copy", name, f"oci:{layout}", "--all-tags", "--newest", "2", "--prune")
+            self.assertEqual(sorted(Layout(layout).names()), ["2.0", "2.0-rc1"])
+            self.assert_store_valid(layout)
+
+    def test_a_dry_run_sends_nothing(self):
+        with Registry() as registry:
+            name = f"{registry.host}/team/hello:1"
+            built = self.build(self.tree, "-t", name)
+            listed = self.whittle("push", "--dry-run", name).stdout
+            self.assertIn(built.digest, listed)
+            self.assertEqual({request[0] for request in registry.requests()}, {"HEAD"})
+            self.whittle("push", name)
+            self.assertEqual(self.whittle("push", "--dry-run", name).stdout, "")
+
+    def test_a_limited_push_takes_its_time(self):
+        with Registry() as registry:
+            name = f"{registry.host}/team/hello:1"
+            built = self.build(self.tree, "-t", name)
+            size = sum(layer["size"] for layer in built.image.manifest["layers"])
+            start = time.monotonic()
+            self.whittle("push", "--limit-rate", str(max(1024, size // 2)), name)
+            self.assertGreater(time.monotonic() - start, 1.5)
+            self.whittle("push", "--limit-rate", "nothing", name, expect=2)
+
+    def test_referrers_where_the_registry_has_no_list_of_them(self):
+        with Registry() as registry, Registry() as other:
+            name = f"{registry.host}/team/hello:1"
+            built = self.build(self.tree, "-t", name, "--push")
+            bill = self.temporary / "bill.json"
+            attached = []
+            for text in ("{}", '{"a":1}'):
+                bill.write_text(text)
+                attached.append(self.whittle("referrers", name, "--attach", bill, "--type", "application/spdx+json").stdout.split("@")[1].strip())
+            listed = json.loads(self.whittle("referrers", name, "--json").stdout)
+            self.assertEqual([one["digest"] for one in listed["referrers"]], attached)
+            self.assertEqual(listed["subject"], built.digest)
+            self.whittle("copy", "--referrers", name, f"{other.host}/mirror/hello:1")
+            there = self.whittle("referrers", f"{other.host}/mirror/hello:1", "--type", "application/spdx+json").stdout
+            self.assertEqual([line.split()[0] for line in there.splitlines()], attached)
+            self.whittle("referrers", name, "--delete", attached[0])
+            self.assertEqual(self.whittle("referrers", name).stdout.split()[0], attached[1])
+            self.whittle("referrers", name, "--delete", attached[0], expect=30)
+
     def test_few_requests(self):
         with Registry() as registry:
             name = f"{registry.host}/team/hello:1"
@@ -243,6 +369,12 @@ class Registries(PartyTest):
             self.whittle("push", name)
             second = registry.requests()[len(first) :]
             self.assertEqual([request[0] for request in second], ["HEAD"], second)
+            seen = len(registry.requests())
+            self.whittle("push", name, f"{registry.host}/team/hello:2")
+            self.assertEqual([request[0] for request in registry.requests()[seen:]], ["HEAD", "PUT"])
+            seen = len(registry.requests())
+            self.whittle("push", name, f"{registry.host}/other/hello:1")
+            self.assertLessEqual(len(registry.requests()) - seen, blobs + 3)
 
     def test_a_registry_that_was_away_is_75_and_the_same_command_goes_on(self):
         with Registry() as registry:

@@ -153,8 +153,8 @@ TEST_CASE("without credentials the error says how to log in") {
   Rig rig("unknown.example/team/app:1");
   rig.transport.then(unauthorized(kBasic));
   CHECK(rig.failed().hints() ==
-        std::vector<std::string>{"no credentials for `unknown.example` were found; log in with `docker login "
-                                 "unknown.example` or `podman login unknown.example`"});
+        std::vector<std::string>{"no credentials for `unknown.example` were found; log in with `whittle login "
+                                 "unknown.example`"});
 }
 
 TEST_CASE("a refusal without a question says that nothing was sent") {
