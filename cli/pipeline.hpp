@@ -14,7 +14,6 @@
 #include "plan/build_plan.hpp"
 #include "plan/config.hpp"
 #include "plan/source_tree.hpp"
-#include "registry/image_sink.hpp"
 
 namespace whittle::cli {
 
@@ -41,6 +40,7 @@ struct BuildOptions {
   std::string platform;  // --platform, empty: this host's
   std::string plan_file;
   std::string compression, detector, toolchain, link;
+  bool gzip_twin = false;
   bool release = false;  // --release: kReleaseCompression
   bool push = false, offline = false, allow_http = false;
 };
@@ -58,10 +58,8 @@ OpenedTree open_tree(const BuildOptions& options, Session& session);
 plan::BuildPlan make_plan(const OpenedTree& tree, const BuildOptions& options, Session& session);
 BuildResult build_image(const BuildOptions& options, Session& session);
 
-// Sends an image to any sink, and says what was done.
-void deliver_to(registry::ImageSink& sink, const oci::Descriptor& root, const oci::BlobSource& blobs, Session& session);
 // Sends the image `root` of `blobs` to `name` in its registry.
-void push_image(const oci::Descriptor& root, const oci::BlobSource& blobs, const oci::Reference& name, bool allow_http,
+void push_image(const oci::Descriptor& root, const oci::BlobStore& blobs, const oci::Reference& name, bool allow_http,
                 Session& session);
 
 }  // namespace whittle::cli

@@ -19,3 +19,10 @@ find_path(ZSTD_INCLUDE zstd.h REQUIRED)
 add_library(zstd_static STATIC IMPORTED)
 set_target_properties(zstd_static PROPERTIES IMPORTED_LOCATION ${ZSTD_STATIC}
                       INTERFACE_INCLUDE_DIRECTORIES ${ZSTD_INCLUDE})
+
+# zlib for the same reason. layers/gzip_sink.cpp
+find_library(ZLIB_STATIC libz.a REQUIRED)
+find_path(ZLIB_INCLUDE zlib.h REQUIRED)
+add_library(zlib_static STATIC IMPORTED)
+set_target_properties(zlib_static PROPERTIES IMPORTED_LOCATION ${ZLIB_STATIC}
+                      INTERFACE_INCLUDE_DIRECTORIES ${ZLIB_INCLUDE})

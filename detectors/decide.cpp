@@ -187,6 +187,15 @@ void settle_layers(BuildPlan& plan, const Config& config) {
     plan.layers.level = static_cast<int>(parse_number(compression.substr(colon + 1)).value_or(3));
   }
   take(plan, "form", plan.layers.form, config.form);
+  if (!config.gzip_twin) return;
+  std::string twin;
+  take(plan, "gzip-twin", twin, config.gzip_twin);
+  plan.layers.gzip_twin = twin == "always";
+  if (plan.layers.gzip_twin && plan.layers.form == "dual") {
+    throw Error(Exit::usage, "an image has either a gzip twin or the form `dual`: each must be the first of its index")
+        .at(plan.values["gzip-twin"].source)
+        .hint("use `form = \"auto\"` with the gzip twin");
+  }
 }
 
 void settle_build_environment(BuildPlan& plan, const Config& config) {

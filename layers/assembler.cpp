@@ -6,14 +6,13 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "layers/gzip_twin.hpp"
 #include "layers/layer_index.hpp"
 
 namespace whittle::layers {
 
 namespace {
 
-constexpr std::string_view kCompressionKey = "io.whittle.compression", kSliceKey = "io.whittle.slice";
-constexpr std::string_view kZstdKey = "io.github.containers.compression.zstd";
 // Every entry's time: layers of equal content are equal in all images, whenever those were made.
 constexpr std::int64_t kModified = 0;
 
@@ -196,7 +195,7 @@ oci::Descriptor put_root(const oci::Image& image, const oci::Platform& platform,
   });
   if (!is_dual || !has_chunked) return for_podman;
   // containerd takes the first that fits, Podman prefers the one with this annotation.
-  for_podman.annotations = {{std::string(kZstdKey), "true"}};
+  for_podman.annotations = {{std::string(oci::kZstdKey), "true"}};
   const oci::Index index{.media_type = std::string(oci::media_type::kIndex),
                          .manifests = {put_manifest(image, platform, Reader::stargz, store), for_podman},
                          .annotations = {}};
@@ -222,6 +221,7 @@ oci::Image assemble(const plan::BuildPlan& plan, std::span<const Slice> slices, 
   }
   image.config = store.put(config_of(plan, *platform, slices, image.layers).encode(), oci::media_type::kConfig);
   image.manifest = put_root(image, *platform, plan.layers.form == "dual", store);
+  if (plan.layers.gzip_twin) image.manifest = add_gzip_twin(image, store, cache, pool, events, stop);
   return image;
 }
 

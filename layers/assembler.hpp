@@ -15,6 +15,9 @@ namespace whittle::layers {
 // With several processes each is a label of the image: this and its name → its argv as JSON.
 inline constexpr std::string_view kProcessLabel = "dev.whittle.process.";
 
+// Annotations of layers: how the bytes came about, and the slice's name.
+inline constexpr std::string_view kCompressionKey = "io.whittle.compression", kSliceKey = "io.whittle.slice";
+
 // Remembers slice key → layer in `folder`, and of the last layer of each name its frames; entries are files that carry
 // their own digest, so a damaged one counts as absent. May be deleted at any time.
 class LayerCache {
@@ -32,7 +35,8 @@ class LayerCache {
 };
 
 // Everything is durable in `store` on return, and `oci::validate` would pass. The descriptor carries the
-// platform; with the layer form "dual" it is that of an index of two manifests over the same blobs. Nothing is tagged.
+// platform; with the layer form "dual" it is that of an index of two manifests over the same blobs, with a gzip twin of
+// two manifests over the same configuration. Nothing is tagged.
 oci::Image assemble(const plan::BuildPlan& plan, std::span<const Slice> slices, oci::BlobStore& store,
                     LayerCache& cache, ThreadPool& pool, EventSink& events, std::stop_token stop);
 

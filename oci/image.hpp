@@ -29,6 +29,9 @@ bool is_index(std::string_view type);     // OCI index or Docker list
 bool is_manifest(std::string_view type);  // OCI or Docker image manifest
 }  // namespace media_type
 
+// Of the manifest in an index that clients with zstd are to prefer to one with gzip layers.
+inline constexpr std::string_view kZstdKey = "io.github.containers.compression.zstd";
+
 inline constexpr std::uint64_t kMaximumManifest = 4 << 20;  // as distribution-spec asks of registries
 inline constexpr std::uint64_t kMaximumConfig = 8 << 20;
 

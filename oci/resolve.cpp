@@ -79,17 +79,19 @@ bool runs_on(const Platform& image, const Platform& machine) {
 Descriptor choose(const BlobStore& blobs, const Descriptor& index, const Platform& wanted) {
   std::vector<Descriptor> images;
   collect_images(blobs, index, 0, images);
+  const Descriptor* exact = nullptr;  // the first, or the last that says that it is for who knows zstd
   const Descriptor* best = nullptr;
   std::string best_variant, present;
   for (const Descriptor& image : images) {
     const Platform platform = platform_of(blobs, image);
-    if (platform == wanted) return image;
+    if (platform == wanted && (exact == nullptr || image.annotations.contains(std::string(kZstdKey)))) exact = &image;
     if (runs_on(platform, wanted) && (best == nullptr || platform.variant > best_variant)) {
       best = &image;
       best_variant = platform.variant;
     }
     present += cat(present.empty() ? "" : ", ", printable(platform.str()));
   }
+  if (exact != nullptr) return *exact;
   if (best != nullptr) return *best;
   if (images.size() == 1) return images[0];
   Error error(Exit::usage, cat("the image ", index.digest.str(), " is not there for ", wanted.str()));

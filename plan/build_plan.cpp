@@ -265,6 +265,10 @@ void read_layers(Members& members, LayerSettings& layers) {
   layers.level = members.take_or("level", layers.level);
   if (layers.level < 1 || layers.level > 19) throw members.refused(members.at("level"), "must be 1 to 19");
   layers.form = members.take_or("form", layers.form);
+  layers.gzip_twin = members.take_or("gzipTwin", false);
+  if (layers.gzip_twin && layers.form == "dual") {
+    throw members.refused(members.at("gzipTwin"), "must not be with the form `dual`");
+  }
 }
 
 template <class List>
@@ -288,6 +292,8 @@ void read_values(const Json& json, std::string_view what, std::map<std::string, 
 Json BuildPlan::to_json() const {
   Json listed = Json::object();
   for (const auto& [key, value] : values) listed[key] = {{"value", value.value}, {"source", value.source}};
+  Json layer_settings = {{"level", layers.level}, {"form", layers.form}};
+  if (layers.gzip_twin) layer_settings["gzipTwin"] = true;
   return {{"schema", kSchema},
           {"name", name},
           {"language", language},
@@ -305,7 +311,7 @@ Json BuildPlan::to_json() const {
           {"outputs", list_of(outputs)},
           {"runtime", nullptr},
           {"image", json_of(image)},
-          {"layers", {{"level", layers.level}, {"form", layers.form}}},
+          {"layers", layer_settings},
           {"warnings", warnings}};
 }
 

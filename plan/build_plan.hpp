@@ -111,6 +111,7 @@ struct ImageSettings {
 struct LayerSettings {
   int level = 3;  // zstd
   std::string form = "auto";
+  bool gzip_twin = false;  // also a manifest whose layers are gzip; not with the form "dual"
   bool operator==(const LayerSettings&) const = default;
 };
 

@@ -33,7 +33,7 @@ struct Config {
   std::map<std::string, Setting> image_env, labels;
   std::vector<FileMapping> files;
   // [layers]
-  std::optional<Setting> compression, form;
+  std::optional<Setting> compression, form, gzip_twin;
   // [budget], bytes
   std::optional<Setting> budget_compressed, budget_installed;
   // [process.NAME]

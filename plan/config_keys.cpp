@@ -77,6 +77,10 @@ std::string check_form(std::string_view value) {
   return one_of<4>(value, {"auto", "plain", "chunked", "dual"});
 }
 
+std::string check_gzip_twin(std::string_view value) {
+  return one_of<2>(value, {"always", "never"});
+}
+
 std::string check_compression(std::string_view value) {
   const std::size_t colon = value.find(':');
   if (value.substr(0, colon) == "zstd") {
@@ -125,7 +129,7 @@ std::string check_filled(std::string_view value) {
   return value.empty() || value.find('\0') != std::string_view::npos ? "must not be empty" : "";
 }
 
-constexpr std::array<TextKey, 13> kTextKeys = {{
+constexpr std::array<TextKey, 14> kTextKeys = {{
     {"", "name", "WHITTLE_NAME", &Config::name, check_name},
     {"build", "detector", "WHITTLE_DETECTOR", &Config::detector, check_word},
     {"build", "toolchain", "WHITTLE_TOOLCHAIN", &Config::toolchain, check_toolchain},
@@ -137,6 +141,7 @@ constexpr std::array<TextKey, 13> kTextKeys = {{
     {"image", "certificates", "WHITTLE_CERTIFICATES", &Config::certificates, check_certificates},
     {"layers", "compression", "WHITTLE_COMPRESSION", &Config::compression, check_compression},
     {"layers", "form", "WHITTLE_FORM", &Config::form, check_form},
+    {"layers", "gzip-twin", "WHITTLE_GZIP_TWIN", &Config::gzip_twin, check_gzip_twin},
     {"budget", "compressed", "WHITTLE_BUDGET_COMPRESSED", &Config::budget_compressed, check_size},
     {"budget", "installed", "WHITTLE_BUDGET_INSTALLED", &Config::budget_installed, check_size},
 }};

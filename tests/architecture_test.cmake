@@ -22,6 +22,7 @@ set(sole_users
   "archive(_entry)?\\.h=base/archive\\.cpp"
   "openssl/=base/digest\\.cpp"
   "zstd.*\\.h=layers/zstd_frames\\.cpp"
+  "zlib\\.h=layers/gzip_sink\\.cpp"
   "isa-l/=layers/tar_split_text\\.cpp"
   "curl/=registry/curl_transport\\.cpp"
   "(libelf|gelf|elf)\\.h=proof/elf\\.cpp"
