@@ -20,6 +20,9 @@ struct Parsed {
   BuildOptions build;
   RunOptions run;
   ImageOptions image;
+  LoginOptions login;
+  CopyOptions copy;
+  ReferrersOptions referrers;
   bool json = false;
   std::function<int(Session&)> command;
 };
@@ -56,6 +59,10 @@ class Tree {
     add_validate();
     add_push();
     add_pull();
+    add_copy();
+    add_tags();
+    add_referrers();
+    add_login();
     add_doctor();
     add_cache();
   }
@@ -81,6 +88,9 @@ class Tree {
                    "a name in the store, a registry reference, `oci:DIR[:TAG]` or `archive:FILE`")
         ->required(is_required)
         ->type_name("");
+  }
+  void add_rate(CLI::App& app, std::string& rate) {
+    app.add_option("--limit-rate", rate, "all transfers together take no more a second, as `2MB`")->type_name("SIZE");
   }
   void add_http(CLI::App& app, bool& allow) {
     app.add_flag("--plain-http", allow, "allow http without TLS to hosts other than this one");
@@ -188,12 +198,16 @@ class Tree {
   }
 
   void add_push() {
-    CLI::App& app =
-        command("push", "sends an image to a registry; prints the pinned reference",
-                "  whittle push registry.example/team/app:1\n  whittle push app registry.example/team/app:1",
-                [p = parsed_.get()](Session& session) { return push(with_json(*p), session); });
+    CLI::App& app = command("push", "sends an image to a registry; prints the pinned reference",
+                            "  whittle push registry.example/team/app:1\n"
+                            "  whittle push app registry.example/team/app:1 registry.example/team/app:latest",
+                            [p = parsed_.get()](Session& session) { return push(with_json(*p), session); });
     add_image(app);
-    app.add_option("REFERENCE", parsed_->image.destination, "where to (default: the image's own name)")->type_name("");
+    app.add_option("REFERENCE", parsed_->image.destinations,
+                   "where to; several are several tags (default: the image's own name)")
+        ->type_name("");
+    app.add_flag("--dry-run", parsed_->image.dry_run, "send nothing; list what would be sent");
+    add_rate(app, parsed_->image.limit_rate);
     add_http(app, parsed_->image.allow_http);
     add_json(app);
   }
@@ -205,8 +219,83 @@ class Tree {
     add_image(app);
     app.add_flag("--all-platforms", parsed_->image.all_platforms,
                  "every platform of an index, not only this machine's");
+    add_rate(app, parsed_->image.limit_rate);
     add_http(app, parsed_->image.allow_http);
     add_json(app);
+  }
+
+  void add_tags() {
+    CLI::App& app = command("tags", "lists the tags of a repository", "  whittle tags registry.example/team/app",
+                            [p = parsed_.get()](Session& session) { return tags(with_json(*p), session); });
+    app.add_option("REPOSITORY", parsed_->image.image, "a repository of a registry")->required()->type_name("");
+    add_http(app, parsed_->image.allow_http);
+    add_json(app);
+  }
+
+  void add_copy() {
+    CopyOptions& options = parsed_->copy;
+    CLI::App& app =
+        command("copy", "copies images between registries, layouts and archives; digests stay as they are",
+                "  whittle copy registry.example/team/app:1 mirror.example/team/app:1\n"
+                "  whittle copy registry.example/team/app mirror.example/team/app --all-tags --newest 5 --prune\n"
+                "  whittle copy registry.example/team/app:1 oci:images:app",
+                [p = parsed_.get()](Session& session) {
+                  p->copy.json = p->json;
+                  return copy(p->copy, session);
+                });
+    app.add_option("SOURCE", options.source,
+                   "a registry reference, a name in the store, `oci:DIR[:TAG]` or `archive:FILE`")
+        ->required()
+        ->type_name("");
+    app.add_option("DESTINATION", options.destination, "a registry reference, `oci:DIR[:TAG]` or `archive:FILE`")
+        ->required()
+        ->type_name("");
+    CLI::Option* const all = app.add_flag("--all-tags", options.all_tags, "every tag of the repository or layout");
+    app.add_option("--tag", options.tags, "only tags of this pattern, as `1.*`; may be repeated")
+        ->needs(all)
+        ->type_name("PATTERN");
+    app.add_option("--newest", options.newest, "only the highest N versions among the tags")
+        ->needs(all)
+        ->type_name("N");
+    app.add_flag("--prune", options.prune, "remove the destination's other tags")->needs(all);
+    app.add_flag("--referrers", options.referrers, "also what refers to the images: signatures, bills of materials");
+    add_rate(app, options.limit_rate);
+    add_http(app, options.allow_http);
+    add_json(app);
+  }
+
+  void add_referrers() {
+    ReferrersOptions& options = parsed_->referrers;
+    CLI::App& app =
+        command("referrers", "lists, attaches or deletes what refers to an image",
+                "  whittle referrers registry.example/team/app:1\n"
+                "  whittle referrers registry.example/team/app:1 --attach sbom.json --type application/spdx+json",
+                [p = parsed_.get()](Session& session) {
+                  p->referrers.json = p->json;
+                  return referrers(p->referrers, session);
+                });
+    app.add_option("IMAGE", options.image, "an image in a registry")->required()->type_name("");
+    app.add_option("--type", options.type, "list only this artifact type; of what is attached, its type")
+        ->type_name("TYPE");
+    CLI::Option* const attach = app.add_option("--attach", options.attach, "attach this file")->type_name("FILE");
+    app.add_option("--delete", options.remove, "delete this referrer")->excludes(attach)->type_name("DIGEST");
+    add_http(app, options.allow_http);
+    add_json(app);
+  }
+
+  void add_login() {
+    LoginOptions& options = parsed_->login;
+    CLI::App& in = command("login", "keeps credentials for a registry, once it has accepted them",
+                           "  whittle login registry.example --username ci-bot --password-stdin < token",
+                           [p = parsed_.get()](Session& session) { return login(p->login, session); });
+    in.add_option("REGISTRY", options.host, "the registry's host, with its port")->required()->type_name("");
+    in.add_option("-u,--username", options.user, "who logs in")->required()->type_name("NAME");
+    in.add_flag("--password-stdin", options.password_stdin,
+                "read the password from standard input; there is no other way");
+    add_http(in, options.allow_http);
+    CLI::App& out = command("logout", "forgets the credentials for a registry", "  whittle logout registry.example",
+                            [p = parsed_.get()](Session& session) { return logout(p->login, session); });
+    out.add_option("REGISTRY", options.host, "the registry's host, with its port")->required()->type_name("");
   }
 
   void add_doctor() {

@@ -110,14 +110,19 @@ void refuse_impossible_delivery(const BuildOptions& options, const oci::Referenc
   }
 }
 
-void deliver_to(registry::ImageSink& sink, const oci::Descriptor& root, const oci::BlobStore& blobs, Session& session) {
+}  // namespace
+
+void deliver_to(registry::ImageSink& sink, const oci::Descriptor& root, const oci::BlobSource& blobs,
+                Session& session) {
   const registry::Delivery delivery =
-      registry::deliver(root, blobs, sink, session.pool(), session.events(), session.stop());
+      registry::deliver(root, blobs, sink, session.transfers(), session.events(), session.stop());
   session.events().info(delivery.unchanged
                             ? cat(sink.where(), ": already there")
                             : cat(sink.where(), ": ", delivery.sent_blobs, " blobs sent (",
                                   human_size(delivery.sent_bytes), "), ", delivery.reused_blobs, " were there"));
 }
+
+namespace {
 
 void deliver(const BuildResult& result, const BuildOptions& options, const oci::BlobStore& blobs, Session& session) {
   for (const std::string& output : options.outputs) {
@@ -253,7 +258,7 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   return result;
 }
 
-void push_image(const oci::Descriptor& root, const oci::BlobStore& blobs, const oci::Reference& name, bool allow_http,
+void push_image(const oci::Descriptor& root, const oci::BlobSource& blobs, const oci::Reference& name, bool allow_http,
                 Session& session) {
   session.events().emit(StageStarted{"push", name.str()});
   const registry::ClientOptions options = session.client_options(allow_http);

@@ -14,6 +14,7 @@
 #include "plan/build_plan.hpp"
 #include "plan/config.hpp"
 #include "plan/source_tree.hpp"
+#include "registry/image_sink.hpp"
 
 namespace whittle::cli {
 
@@ -58,8 +59,10 @@ OpenedTree open_tree(const BuildOptions& options, Session& session);
 plan::BuildPlan make_plan(const OpenedTree& tree, const BuildOptions& options, Session& session);
 BuildResult build_image(const BuildOptions& options, Session& session);
 
+// Sends an image to any sink, and says what was done.
+void deliver_to(registry::ImageSink& sink, const oci::Descriptor& root, const oci::BlobSource& blobs, Session& session);
 // Sends the image `root` of `blobs` to `name` in its registry.
-void push_image(const oci::Descriptor& root, const oci::BlobStore& blobs, const oci::Reference& name, bool allow_http,
+void push_image(const oci::Descriptor& root, const oci::BlobSource& blobs, const oci::Reference& name, bool allow_http,
                 Session& session);
 
 }  // namespace whittle::cli
