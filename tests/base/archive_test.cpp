@@ -244,7 +244,72 @@ TEST_CASE("a pax size overrides that of ustar, as in GNU tar and Go") {
   CHECK(contents(cat(block, "hello", std::string(507, '\0'), kEnd)) == "f=hello;");
 }
 
-TEST_CASE("sparse files are refused") {
+TEST_CASE("what readers disagree about is read as by Python, and by Go, or refused") {
+  const std::string large = header("f", 1ULL << 33);
+  std::string pax = large.substr(0, 1024), plain = header("f", 5);
+  const std::size_t at = pax.find("size=8589934592");
+  REQUIRE(at != std::string::npos);
+  pax.replace(at, 15, "size=0000000005");
+  const auto typed = [&](std::string block, char type) {
+    block[156] = type;
+    return resealed(std::move(block));
+  };
+  const auto body = [](std::string text) { return text + std::string(512 - text.size(), '\0'); };
+  const std::string long_name = cat(typed(header("././@LongLink", 6), 'L'), body("other"));
+  const std::string smuggled = cat(header("hidden", 0), header("also", 0));
+  const std::vector<std::string> archives = {
+      cat(pax, long_name, header("f"), body("hello"), kEnd),  // a size in front of a name
+      cat(long_name, pax, header("f"), body("hello"), kEnd),
+      cat(pax, pax, header("f"), body("hello"), kEnd),     // twice
+      cat(pax, header("f", 1024), smuggled, kEnd),         // what ustar counts as content has headers in it
+      cat(typed(header("g", 1024), '5'), smuggled, kEnd),  // a folder with a size
+      cat(typed(header("g", 1024), '2'), smuggled, kEnd),  // a link with a size
+      cat(typed(header("g", 1024), '1'), smuggled, kEnd),  // a hard link with a size
+      cat(plain, body("hello"), std::string(512, '\0'), header("x"), kEnd)  // something after one block of zeros
+  };
+  // Names and the sizes of files, as whoever unpacks would see them.
+  constexpr const char* kPython =
+      "import sys, tarfile\n"
+      "print(''.join(f'{m.name}={m.size if m.isreg() else 0};' for m in tarfile.open(sys.argv[1])))";
+  for (const std::string& archive : archives) {
+    std::string ours;
+    try {
+      StringSource source(archive);
+      ArchiveReader reader(source, "the archive");
+      for (ArchiveEntry entry; reader.next(entry);) ours += cat(entry.path, "=", entry.size, ";");
+    } catch (const Error&) {
+      continue;
+    }
+    CHECK(filtered({"python3", "-c", kPython}, archive) == ours + "\n");
+  }
+}
+
+TEST_CASE("a frame that wants more memory than decoders give is refused") {
+  const std::string_view raw_block{"\x29\0\0hello", 8};
+  const auto frame = [&](unsigned window_log) {
+    return cat(std::string_view("\x28\xB5\x2F\xFD\0", 5), static_cast<char>((window_log - 10) << 3), raw_block);
+  };
+  CHECK(decompressed(frame(20)) == "hello");
+  CHECK_THROWS_WITH_AS(decompressed(frame(31)), "cannot read the blob", Error);
+  CHECK_THROWS_WITH_AS(decompressed(frame(40)), "cannot read the blob", Error);
+}
+
+TEST_CASE("sparse files are refused, in pax form too") {
+  const TemporaryFolder folder(fs::temp_directory_path());
+  write_file(folder.path() / "f", "x");
+  fs::resize_file(folder.path() / "f", 1 << 20);
+  for (const char* const format : {"gnu", "pax"}) {
+    for (const char* const version : {"0.0", "0.1", "1.0"}) {
+      SystemProcessRunner runner;
+      const CapturedOutput packed =
+          run_captured(runner, {.argv = {"tar", "-C", folder.path(), "--sparse", cat("--sparse-version=", version),
+                                         cat("--format=", format), "-cf", "-", "f"},
+                                .env = {{"PATH", std::getenv("PATH")}},
+                                .folder = {}});
+      CHECK(failure(packed.out) == "refused to read the archive: `f` is a sparse file");
+    }
+  }
+
   std::string block = header("f", 0);
   block[156] = 'S';
   block.replace(257, 8, "ustar  \0", 8);

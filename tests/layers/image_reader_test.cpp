@@ -175,6 +175,45 @@ TEST_CASE("nothing is written, linked or removed through a symbolic link") {
   CHECK(shop.refusal({link, file("out/.wh..wh..opq")}) != "none");
 }
 
+TEST_CASE("the root is not a layer's to replace, nor to link") {
+  Reading shop;
+  for (const std::string path : {".", "./", "./."}) {
+    for (const std::string& tar : {symbolic(path, shop.outside), symbolic(path, "../outside"), file(path, "x"),
+                                   hard(path, "keep"), device(path)}) {
+      shop.refusal({file("keep", "x"), tar, file("new", "y")});
+      CHECK_FALSE(fs::is_symlink(fs::symlink_status(shop.target)));
+      CHECK(fs::is_directory(shop.target));
+      remove_tree(shop.target);
+      make_folders(shop.target);
+    }
+  }
+  CHECK(shop.refusal({hard("mine", ".")}) != "none");
+}
+
+TEST_CASE("a hard link does not mean a file of the working folder") {
+  Reading shop;
+  const fs::path before = fs::current_path();
+  fs::current_path(shop.outside);
+  const std::string text = shop.refusal({hard("mine", "precious")});
+  fs::current_path(before);
+  CHECK(text.find("cannot link `mine` to `precious`") != std::string::npos);
+}
+
+TEST_CASE("modes and owners are not set through a link that took a folder's place") {
+  Reading shop;
+  const auto mode = [&] { return fs::status(shop.outside).permissions(); };
+  fs::permissions(shop.outside, fs::perms::owner_all);
+  for (const std::string& link : {symbolic("d", shop.outside), symbolic("d", "../outside")}) {
+    shop.refusal({folder("d", 0777), link});
+    shop.refusal({cat(folder("d", 0777), link)});
+    shop.refusal({cat(folder("d", 0777), folder("d/sub", 0777)), cat(file(".wh.d"), link)});
+    shop.refusal({cat(link, folder("d", 0777)), link});
+    CHECK(mode() == fs::perms::owner_all);
+    remove_tree(shop.target);
+    make_folders(shop.target);
+  }
+}
+
 TEST_CASE("a folder or file in the place of a link replaces the link") {
   Reading shop;
   CHECK(shop.refusal({cat(symbolic("out", shop.outside), folder("out"), file("out/new", "x"))}) == "none");
