@@ -20,17 +20,21 @@ class BigTree:
 
 
 def big_tree(folder):
-    """A copy of Go's distribution and of GCC's libraries, so that nothing changes it meanwhile."""
-    go = shutil.which("go")
-    if not go:
-        raise Unavailable("go is not on PATH; its distribution is the tree that is measured")
-    root = subprocess.run([go, "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
+    """A copy of Go's distribution and of GCC's libraries, or of the folder BENCH_TREE, so that nothing changes it meanwhile."""
     folder.mkdir()
-    for source in (Path(root), Path("/usr/lib/gcc")):
+    for source in [Path(os.environ["BENCH_TREE"])] if os.environ.get("BENCH_TREE") else default_sources():
         if source.is_dir():
             subprocess.run(["cp", "-a", "--reflink=auto", f"{source.resolve()}/", folder / source.name], check=True)
     files = [path for path in walk(folder) if not path.is_symlink()]
     return BigTree(folder, len(files), sum(path.stat().st_size for path in files))
+
+
+def default_sources():
+    go = shutil.which("go")
+    if not go:
+        raise Unavailable("go is not on PATH; its distribution is the tree that is measured")
+    root = subprocess.run([go, "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
+    return [Path(root), Path("/usr/lib/gcc")]
 
 
 def walk(folder):
