@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "registry/courtesy.hpp"
+#include "registry/routes.hpp"
 
 namespace whittle::cli {
 
@@ -43,7 +44,7 @@ ThreadPool& Session::transfers() {
 
 registry::HttpTransport& Session::transport() {
   if (transport_) return *transport_;
-  connections_ = registry::curl_transport();
+  connections_ = registry::curl_transport({}, {}, [this](const registry::Url& url) { return routes().tls_for(url); });
   if (rate_ > 0) limited_ = registry::rate_limited(*connections_, rate_);
   transport_ = registry::courteous(limited_ ? *limited_ : *connections_, kTransfers);
   return *transport_;
@@ -91,8 +92,16 @@ builder::Host Session::host() const {
   return {.environment = environment_, .cache = cache_folder()};
 }
 
-registry::ClientOptions Session::client_options(bool allow_http) const {
-  return {.environment = environment_, .allow_http = allow_http, .memory = cache_folder() / "registries"};
+const registry::Routes& Session::routes() {
+  if (!routes_) routes_ = std::make_unique<registry::Routes>(registry::Routes::read(environment_));
+  return *routes_;
+}
+
+registry::ClientOptions Session::client_options(bool allow_http) {
+  return {.environment = environment_,
+          .allow_http = allow_http,
+          .routes = &routes(),
+          .memory = cache_folder() / "registries"};
 }
 
 }  // namespace whittle::cli

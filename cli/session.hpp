@@ -16,6 +16,10 @@
 #include "oci/layout.hpp"
 #include "registry/client.hpp"
 
+namespace whittle::registry {
+class Routes;
+}
+
 namespace whittle::cli {
 
 class Session {
@@ -44,10 +48,11 @@ class Session {
   // $WHITTLE_CACHE, else whittle below $XDG_CACHE_HOME, else ~/.cache. Everything in it can be made again.
   fs::path cache_folder() const;
   builder::Host host() const;
-  registry::ClientOptions client_options(bool allow_http) const;
+  registry::ClientOptions client_options(bool allow_http);
   registry::Client client(bool allow_http);
 
  private:
+  const registry::Routes& routes();
   fs::path user_folder(const char* whittle_variable, const char* xdg_variable, const char* below_home) const;
 
   std::map<std::string, std::string> environment_;
@@ -56,6 +61,7 @@ class Session {
   std::stop_token stop_;
   SystemProcessRunner runner_;
   std::unique_ptr<ThreadPool> pool_, transfers_;
+  std::unique_ptr<registry::Routes> routes_;
   // Each lends from the one before it.
   std::unique_ptr<registry::HttpTransport> connections_, limited_, transport_;
   std::uint64_t rate_ = 0;

@@ -22,6 +22,7 @@
 namespace whittle::registry {
 
 class Clock;
+class Routes;
 class Session;
 class Whereabouts;
 struct Fetched;
@@ -33,6 +34,7 @@ struct ClientOptions {
   Clock* clock = nullptr;                               // the machine's when there is none
   ProcessRunner* processes = nullptr;                   // starts credential helpers; the system's when there is none
   std::optional<Credentials> credentials = {};          // instead of those that can be found
+  const Routes* routes = nullptr;                       // where registries really are; none: where they say
   fs::path memory = {};                                 // folder of Whereabouts; empty: nothing is remembered
 };
 
@@ -48,6 +50,7 @@ struct Client {
 std::unique_ptr<ImageSink> registry_sink(const oci::Reference& reference, HttpTransport& transport,
                                          const ClientOptions& options, EventSink& events, std::stop_token stop);
 
+// From a mirror, where there is one that has it; else from the registry itself.
 // Brings the image (for an index: the platform asked for, or all of them with `all_platforms`) into `into`,
 // verified while it streams; blobs that are there already are not fetched. Returns the descriptor of what is
 // complete afterwards: of the index with `all_platforms`, else of the one manifest.

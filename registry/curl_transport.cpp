@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <exception>
 #include <limits>
+#include <map>
 #include <mutex>
 
 #include "base/error.hpp"
@@ -202,8 +203,8 @@ void refuse_injection(const HttpRequest& request) {
 
 class CurlTransport : public HttpTransport {
  public:
-  CurlTransport(std::string authorities, TransportLimits limits)
-      : authorities_(std::move(authorities)), limits_(limits) {
+  CurlTransport(std::string authorities, TransportLimits limits, TlsFor tls_for)
+      : authorities_(std::move(authorities)), limits_(limits), tls_for_(std::move(tls_for)) {
     static std::once_flag once;
     std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   }
@@ -287,6 +288,7 @@ class CurlTransport : public HttpTransport {
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
     if (!authorities_.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, authorities_.c_str());
+    if (tls_for_) set_tls(handle, tls_of(exchange.request.url));
     const auto url = Url::parse(exchange.request.url);
     if (url && is_loopback(url->host)) curl_easy_setopt(handle, CURLOPT_PROXY, "");
   }
@@ -327,9 +329,38 @@ class CurlTransport : public HttpTransport {
     curl_easy_setopt(handle, CURLOPT_PREREQDATA, &exchange);
   }
 
+  static void set_tls(CURL* handle, const TlsSettings& settings) {
+    if (!settings.authorities.empty()) {
+      // Instead of the system's file; the system's folder of certificates counts all the same.
+      curl_blob blob{.data = const_cast<char*>(settings.authorities.data()),  // NOLINT(*-const-cast): only read
+                     .len = settings.authorities.size(),
+                     .flags = CURL_BLOB_COPY};
+      curl_easy_setopt(handle, CURLOPT_CAINFO_BLOB, &blob);
+    }
+    if (!settings.certificate.empty()) {
+      curl_easy_setopt(handle, CURLOPT_SSLCERT, settings.certificate.c_str());
+      curl_easy_setopt(handle, CURLOPT_SSLKEY, settings.key.c_str());
+    }
+    if (!settings.verifies) {
+      curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
+      curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+  }
+
+  TlsSettings tls_of(const std::string& address) const {
+    const auto url = Url::parse(address);
+    if (!url || url->scheme != "https") return {};
+    const std::lock_guard lock(mutex_);
+    const auto found = tls_.find(url->origin());
+    if (found != tls_.end()) return found->second;
+    return tls_[url->origin()] = tls_for_(*url);
+  }
+
   std::string authorities_;
   TransportLimits limits_;
-  std::mutex mutex_;
+  TlsFor tls_for_;
+  mutable std::map<std::string, TlsSettings> tls_;
+  mutable std::mutex mutex_;
   std::vector<Handle> idle_;
 };
 
@@ -341,9 +372,10 @@ std::string authorities_of_environment() {
 
 }  // namespace
 
-std::unique_ptr<HttpTransport> curl_transport(std::filesystem::path authorities, TransportLimits limits) {
+std::unique_ptr<HttpTransport> curl_transport(std::filesystem::path authorities, TransportLimits limits,
+                                              TlsFor tls_for) {
   return std::make_unique<CurlTransport>(authorities.empty() ? authorities_of_environment() : authorities.native(),
-                                         limits);
+                                         limits, std::move(tls_for));
 }
 
 }  // namespace whittle::registry

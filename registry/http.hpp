@@ -77,7 +77,18 @@ class HttpTransport {
 struct TransportLimits {
   std::chrono::seconds connect{15}, stall{30};
 };
-std::unique_ptr<HttpTransport> curl_transport(std::filesystem::path authorities = {}, TransportLimits limits = {});
+struct Url;
+// How one host's connections are secured, beyond what holds for all.
+struct TlsSettings {
+  std::string authorities = {};                      // PEM; besides the system's
+  std::filesystem::path certificate = {}, key = {};  // the client's own
+  bool verifies = true;
+  bool operator==(const TlsSettings&) const = default;
+};
+// Asked once for every scheme, host and port that is connected to.
+using TlsFor = std::function<TlsSettings(const Url&)>;
+std::unique_ptr<HttpTransport> curl_transport(std::filesystem::path authorities = {}, TransportLimits limits = {},
+                                              TlsFor tls_for = {});
 
 struct Url {
   std::string scheme, host, port, path_and_query;  // port as a number, always filled; IPv6 with brackets

@@ -8,6 +8,7 @@
 #include "registry/client.hpp"
 #include "registry/manifest_reader.hpp"
 #include "registry/platform_choice.hpp"
+#include "registry/routes.hpp"
 #include "registry/session.hpp"
 #include "registry/whereabouts.hpp"
 
@@ -89,11 +90,51 @@ class Puller {
   EventSink& events_;
 };
 
+// Those that may be asked, in order. What a tag means is not asked of a mirror that serves digests alone: the registry
+// itself says so first.
+std::vector<Endpoint> mirrors_of(const oci::Reference& reference, const Client& client) {
+  std::vector<Endpoint> found;
+  if (client.options.routes == nullptr) return found;
+  std::optional<Digest> resolved = reference.digest;
+  bool was_asked = resolved.has_value();
+  const Route route = client.options.routes->of(reference);
+  // The session says why.
+  if (!route.blocked_by.empty()) return found;
+  for (const Mirror& mirror : route.mirrors) {
+    Endpoint endpoint = mirror.endpoint;
+    if (reference.digest ? mirror.has_digests : mirror.has_tags) {
+      found.push_back(std::move(endpoint));
+      continue;
+    }
+    if (!mirror.has_digests) continue;
+    if (!std::exchange(was_asked, true)) {
+      Session session(reference, Session::Access::pull, client.transport, client.options, client.events, client.stop);
+      resolved = Digest::parse(digest_at(session, reference.tag_or_latest()).value_or(""));
+    }
+    if (!resolved) continue;
+    endpoint.reference.digest = resolved;
+    found.push_back(std::move(endpoint));
+  }
+  return found;
+}
+
 }  // namespace
 
 oci::Descriptor pull(const oci::Reference& reference, const PullOptions& pull_options, oci::BlobStore& into,
                      HttpTransport& transport, const ClientOptions& options, ThreadPool& pool, EventSink& events,
                      std::stop_token stop) {
+  for (const Endpoint& mirror : mirrors_of(reference, {transport, options, events, stop})) {
+    ClientOptions there = options;
+    there.routes = nullptr;
+    there.allow_http = options.allow_http || mirror.is_insecure;
+    try {
+      return Puller(mirror.reference, pull_options, into, transport, there, pool, events, stop).run();
+    } catch (const Error& error) {
+      // What fails on this side would fail with the next one too.
+      if (stop.stop_requested() || error.exit() == Exit::export_failed) throw;
+      events.info(cat("the mirror ", backticked(mirror.reference.host), " was of no use: ", error.message()));
+    }
+  }
   return Puller(reference, pull_options, into, transport, options, pool, events, std::move(stop)).run();
 }
 

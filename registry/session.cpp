@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "registry/hub.hpp"
+#include "registry/routes.hpp"
 #include "registry/time_limit.hpp"
 
 namespace whittle::registry {
@@ -41,12 +42,32 @@ bool is_plain_http(const TransportFailure& failure) {
   return failure.text.find("wrong version number") != std::string::npos;
 }
 
+// Where the administrator says that it is.
+Endpoint endpoint_of(const oci::Reference& reference, const ClientOptions& options) {
+  if (options.routes == nullptr) return {reference, false};
+  const Route route = options.routes->of(reference);
+  if (route.blocked_by.empty()) return route.upstream;
+  Error error(Exit::budget_exceeded, cat("the registry of ", backticked(reference.name()), " is blocked"));
+  throw error.at(route.blocked_by).hint("whoever administers this machine has forbidden it");
+}
+
+// Printed once; who sent them may say anything.
+std::string warning_text(const std::string& header) {
+  const std::size_t start = header.find('"'), end = header.rfind('"');
+  if (!header.starts_with("299 ") || start == std::string::npos || end <= start + 1) return {};
+  return printable(header.substr(start + 1, std::min<std::size_t>(end - start - 1, 500)));
+}
+
 }  // namespace
 
-Session::Session(const oci::Reference& reference, Access access, HttpTransport& transport, const ClientOptions& options,
+Session::Session(const oci::Reference& given, Access access, HttpTransport& transport, const ClientOptions& options,
                  EventSink& events, std::stop_token stop)
-    : host_(api_host(reference.host)),
-      repository_(api_repository(reference.host, reference.repository)),
+    : Session(endpoint_of(given, options), access, transport, options, events, std::move(stop)) {}
+
+Session::Session(const Endpoint& endpoint, Access access, HttpTransport& transport, const ClientOptions& options,
+                 EventSink& events, std::stop_token stop)
+    : host_(api_host(endpoint.reference.host)),
+      repository_(api_repository(endpoint.reference.host, endpoint.reference.repository)),
       transport_(transport),
       stop_(stop),
       retrying_{
@@ -56,13 +77,14 @@ Session::Session(const oci::Reference& reference, Access access, HttpTransport& 
                                                          : ":pull";
   scopes_ = {cat("repository:", repository_, actions)};
   origin_ = parse_origin(host_, false);
-  is_scheme_open_ = is_loopback(origin_.host) || options.allow_http;
+  is_scheme_open_ = is_loopback(origin_.host) || options.allow_http || endpoint.is_insecure;
   if (is_scheme_open_) origin_ = parse_origin(host_, true);
   if (options.processes == nullptr) processes_ = std::make_unique<SystemProcessRunner>();
   ProcessRunner& processes = options.processes ? *options.processes : *processes_;
   if (access == Access::none) scopes_.clear();
-  const auto lookup = [host = reference.host, given = options.credentials, repository = reference.repository,
-                       environment = options.environment, &processes, stop] {
+  const auto lookup = [host = endpoint.reference.host, given = options.credentials,
+                       repository = endpoint.reference.repository, environment = options.environment, &processes,
+                       stop] {
     return given ? given : find_credentials(host, repository, environment, processes, stop);
   };
   authenticator_ = std::make_unique<Authenticator>(host_, lookup, transport, retrying_);
@@ -184,6 +206,7 @@ Outcome Session::authorised(const Request& request, const Url& url) {
     const auto* response = std::get_if<HttpResponse>(&outcome);
     if (response == nullptr) return outcome;
     remember_peer(response->peer);
+    show_warnings(*response);
     // One renewal for a missing or stale token, one more for a scope that the second challenge names. Where another
     // thread was first with its renewal, this one has not had its own yet.
     if (response->status != 401 || refusals == kMostRefusals || tries == kMostTokens) return outcome;
@@ -221,6 +244,16 @@ Outcome Session::once(const Request& request, const Url& url, const std::optiona
   }
   sent.body_source = content.get();
   return transport_.send(sent, request.sink, stop);
+}
+
+void Session::show_warnings(const HttpResponse& response) {
+  constexpr std::size_t kMost = 8;  // of at most 500 bytes
+  for (const std::string& header : response.all("warning")) {
+    const std::string text = warning_text(header);
+    const std::lock_guard lock(mutex_);
+    if (text.empty() || warnings_.size() == kMost || !warnings_.insert(text).second) continue;
+    retrying_.events.warn(cat(backticked(host_), " says: ", text));
+  }
 }
 
 void Session::remember_peer(const std::string& peer) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,10 +43,15 @@ struct Reply {
   Url url;  // that answered, after redirects; relative locations start from it
 };
 
+struct Endpoint;
+
 class Session {
  public:
   enum class Access { none, pull, push, remove };
   Session(const oci::Reference& reference, Access access, HttpTransport& transport, const ClientOptions& options,
+          EventSink& events, std::stop_token stop);
+  // To exactly this place.
+  Session(const Endpoint& endpoint, Access access, HttpTransport& transport, const ClientOptions& options,
           EventSink& events, std::stop_token stop);
   ~Session();
 
@@ -83,6 +89,7 @@ class Session {
                const std::stop_token& stop);
   bool set_scheme_open(bool open);  // returns what it was
   void set_origin(Url origin);
+  void show_warnings(const HttpResponse& response);
   void remember_peer(const std::string& peer);
   Reach reach_for(const Url& url) const;
   Doing doing(const Request& request) const;
@@ -97,6 +104,7 @@ class Session {
   Url origin_;           // path "/"
   bool is_scheme_open_;  // http until the first answer shows otherwise
   std::string peer_;     // the registry's own address
+  std::set<std::string> warnings_;
   std::unique_ptr<Authenticator> authenticator_;
 };
 

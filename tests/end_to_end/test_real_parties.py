@@ -263,6 +263,49 @@ class Registries(PartyTest):
             digest = registry.get("/v2/team/hello/manifests/1").headers["Docker-Content-Digest"]
             self.assertEqual(digest, built.digest)
 
+    def test_certs_d_names_an_authority_for_one_host(self):
+        with Registry(tls=True) as registry:
+            name = f"{registry.host}/team/hello:1"
+            self.build(self.tree, "-t", name)
+            folder = self.home / ".config/containers/certs.d" / registry.host
+            folder.mkdir(parents=True)
+            shutil.copy(Certificate(self.temporary, "other").certificate, folder / "ca.crt")
+            refused = self.whittle("push", name, expect=None)
+            self.assertNotEqual(refused.code, 0, "another authority's certificate was accepted")
+            shutil.copy(registry.certificate.certificate, folder / "ca.crt")
+            self.whittle("push", name)
+
+    def test_a_client_certificate_goes_to_the_registry_that_asks_for_one(self):
+        with Registry(tls=True) as registry:
+            name = f"{registry.host}/team/hello:1"
+            client = Certificate(self.temporary, "client")
+            registry.restart_asking_for(client)
+            self.build(self.tree, "-t", name)
+            folder = self.home / ".config/containers/certs.d" / registry.host
+            folder.mkdir(parents=True)
+            shutil.copy(registry.certificate.certificate, folder / "ca.crt")
+            self.assertNotEqual(self.whittle("push", name, expect=None, timeout=180).code, 0, "no certificate was asked for")
+            shutil.copy(client.certificate, folder / "client.cert")
+            shutil.copy(client.key, folder / "client.key")
+            self.whittle("push", name)
+
+    def test_registries_conf_moves_mirrors_and_blocks(self):
+        with Registry() as upstream, Registry() as mirror:
+            name = f"{upstream.host}/team/hello:1"
+            built = self.build(self.tree, "-t", name, "--push")
+            self.whittle("push", name, f"{mirror.host}/cache/team/hello:1")
+            conf = self.home / ".config/containers/registries.conf"
+            conf.parent.mkdir(parents=True)
+            conf.write_text(f'[[registry]]\nprefix = "images.example"\nlocation = "{upstream.host}"\n[[registry.mirror]]\nlocation = "{mirror.host}/cache"\n')
+            seen = len(upstream.requests())
+            pulled = self.whittle("pull", "images.example/team/hello:1", env={"WHITTLE_STORE": self.temporary / "other"})
+            self.assertEqual(pulled.stdout.strip(), f"images.example/team/hello@{built.digest}")
+            self.assertEqual(len(upstream.requests()), seen)
+            self.whittle("copy", name, "images.example/team/moved:2")
+            self.assertEqual(upstream.get("/v2/team/moved/manifests/2").headers["Docker-Content-Digest"], built.digest)
+            conf.write_text('[[registry]]\nlocation = "images.example"\nblocked = true\n')
+            self.assertIn("is blocked", self.whittle("pull", "images.example/team/hello:1", expect=69).stderr)
+
     def test_a_registry_that_refuses_writes_is_66(self):
         with Registry(readonly=True) as registry:
             name = f"{registry.host}/team/hello:1"

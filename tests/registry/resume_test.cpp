@@ -81,7 +81,8 @@ TEST_CASE("a download that breaks off goes on where it was, however often that h
     PullRig rig(registry);
     registry.inject({.method = "GET", .part = rig.layer.digest.str(), .times = 12, .kind = kind, .at = 200'000});
     rig.pull();
-    CHECK(registry.sent_bytes() < kSize + kSize / 4);
+    // A reset takes with it what has arrived and was not read yet.
+    CHECK(registry.sent_bytes() < kSize + (kind == Fault::Kind::truncate ? kSize / 10 : 12 * 200'000));
   }
 }
 

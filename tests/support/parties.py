@@ -155,6 +155,7 @@ class Registry(Daemon):
         self.readonly = readonly
         self.tokens = None
         self.certificate = None
+        self.client_certificate = None
         self.host = None
 
     @property
@@ -180,6 +181,12 @@ class Registry(Daemon):
         self.spawn("docker-registry", "serve", configuration, env={"OTEL_TRACES_EXPORTER": "none"})
         self.wait_until(self._answers)
 
+    def restart_asking_for(self, certificate):
+        """From now on clients must show this certificate; the port stays."""
+        self.client_certificate = certificate
+        self.stop_process()
+        self.listen(int(self.host.split(":")[1]))
+
     def _configuration(self):
         configuration = {
             "version": "0.1",
@@ -196,6 +203,8 @@ class Registry(Daemon):
                 "certificate": str(self.certificate.certificate),
                 "key": str(self.certificate.key),
             }
+            if self.client_certificate:
+                configuration["http"]["tls"]["clientcas"] = [str(self.client_certificate.certificate)]
         if self.auth == "basic":
             configuration["auth"] = {"htpasswd": {"realm": "basic", "path": str(self.folder / "htpasswd")}}
         if self.auth == "token":
@@ -226,6 +235,8 @@ class Registry(Daemon):
         if credentials and self.auth == "basic":
             request.add_header("Authorization", "Basic " + basic_credentials())
         context = ssl.create_default_context(cafile=self.certificate.certificate) if self.tls else None
+        if self.client_certificate:
+            context.load_cert_chain(self.client_certificate.certificate, self.client_certificate.key)
         try:
             return urllib.request.urlopen(request, timeout=10, context=context)
         except urllib.error.HTTPError as error:
