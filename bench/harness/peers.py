@@ -11,6 +11,8 @@ GO_PROGRAMS = {
     "ko": "github.com/google/ko@v0.18.0",
     "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
     "regctl": "github.com/regclient/regclient/cmd/regctl@v0.11.7",
+    "oras": "oras.land/oras/cmd/oras@v1.3.6",
+    "registry": "github.com/distribution/distribution/v3/cmd/registry@v3.1.2",
 }
 
 # Go services that others wrote: module, version, package of the program. The first one that the proxy serves is taken.

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -43,6 +44,15 @@ class Laboratory:
     def requests(self):
         """What came so far: dicts of method, path, query, status, received, sent and fault."""
         return json.load(self._ask("GET", "requests"))
+
+    def digest(self, repository, tag):
+        """Of what the tag names, or None."""
+        types = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json"
+        request = urllib.request.Request(f"http://{self.host}/v2/{repository}/manifests/{tag}", headers={"Accept": types})
+        try:
+            return urllib.request.urlopen(request, timeout=30).headers["Docker-Content-Digest"]
+        except urllib.error.HTTPError:
+            return None
 
     def forget(self):
         self._ask("DELETE", "requests")
