@@ -358,6 +358,10 @@ struct FakeRegistry::State {
       log.clear();
     } else if (what == "DELETE /lab/faults") {
       faults.clear();
+    } else if (what == "DELETE /lab/repositories") {
+      api.repositories.clear();
+    } else if (what == "GET /lab/problem") {
+      return {.body = api.problem()};
     } else if (what == "POST /lab/revoke") {
       tokens.revoke();
     } else if (what == "GET /lab/requests") {

@@ -54,6 +54,14 @@ class Laboratory:
         except urllib.error.HTTPError:
             return None
 
+    def problem(self):
+        """What is behind a tag and not complete, or damaged; empty when all is well."""
+        return self._ask("GET", "problem").read().decode()
+
+    def clear(self):
+        """No repository is left."""
+        self._ask("DELETE", "repositories")
+
     def forget(self):
         self._ask("DELETE", "requests")
 
