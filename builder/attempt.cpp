@@ -166,6 +166,8 @@ std::vector<plan::ReportedProgram> Attempt::report_of(const plan::Step& step, co
         return read_cargo_messages(out, places_.work);
       case Report::cmake_file_api:
         return read_cmake_reply(places_.work, step.report_folder);
+      case Report::meson_targets:
+        return read_meson_targets(places_.work, step.report_folder);
       case Report::new_executables:
         return new_programs(before, snapshot_of_programs(places_.work));
       case Report::none:

@@ -115,6 +115,21 @@ std::vector<plan::ReportedProgram> read_cmake_reply(const fs::path& work, const 
   return programs;
 }
 
+std::vector<plan::ReportedProgram> read_meson_targets(const fs::path& work, const std::string& build) {
+  constexpr const char* kWhat = "Meson's list of targets";
+  const Json targets = parse_json(read_file(work / build / "meson-info/intro-targets.json"), kWhat, kBuildFailed);
+  std::vector<plan::ReportedProgram> programs;
+  for (const Json& target : targets) {
+    if (json_member_or<std::string>(target, "type", "", kWhat) != "executable") continue;
+    const auto files = json_member_or<std::vector<std::string>>(target, "filename", {}, kWhat);
+    if (files.empty()) continue;
+    programs.push_back({.name = json_member<std::string>(target, "name", kWhat),
+                        .path = in_work(files.front(), work),
+                        .installed = json_member_or<bool>(target, "installed", false, kWhat)});
+  }
+  return programs;
+}
+
 ProgramSnapshot snapshot_of_programs(const fs::path& work) {
   ProgramSnapshot snapshot;
   for (const SourceFile& file : list_everything(work)) {

@@ -20,6 +20,9 @@ std::vector<plan::ReportedProgram> read_cargo_messages(std::string_view out, con
 // CMake's File API, codemodel version 2, below `build` (relative to `work`).
 std::vector<plan::ReportedProgram> read_cmake_reply(const fs::path& work, const std::string& build);
 
+// Meson's list of targets, which it writes when it configures `build` (relative to `work`).
+std::vector<plan::ReportedProgram> read_meson_targets(const fs::path& work, const std::string& build);
+
 // Programs below a folder with what changes when they are made anew.
 using ProgramSnapshot = std::map<std::string, std::string>;
 ProgramSnapshot snapshot_of_programs(const fs::path& work);

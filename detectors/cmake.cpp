@@ -154,6 +154,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const bool has_cpp = needs_cpp(tree, project);
 
   plan::Detection detection{.detector = "cmake", .language = has_cpp ? "cpp" : "c", .score = kScore};
+  detection.may_have_other_programs = true;
   plan::BuildPlan& plan = detection.plan;
   detection.evidence.push_back({"CMakeLists.txt", project.name_line, "CMake project"});
   name_application(plan, project, choice, surroundings);

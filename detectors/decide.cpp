@@ -43,9 +43,7 @@ void refuse_unknown_targets(const plan::Detection& detection, const Config& conf
     const bool is_there = std::any_of(detection.apps.begin(), detection.apps.end(), [&](const plan::App& app) {
       return app.name == target || (app.path != "." && app.path == joined(".", target));
     });
-    // Build systems have targets that could not be read; go and cargo have none beyond these.
-    const bool may_exist = detection.detector == "cmake" || detection.detector == "make";
-    if (is_there || may_exist) continue;
+    if (is_there || detection.may_have_other_programs) continue;
     Error error(Exit::usage, cat("there is no program ", backticked(target), " to build"));
     error.at(config.targets->source).detail(cat("there is ", join(known, ", ")));
     if (const std::optional<std::string> meant = nearest(target, known))

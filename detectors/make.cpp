@@ -88,6 +88,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const std::vector<MakeProgram> chosen = chosen_of(project, surroundings.config);
 
   plan::Detection detection{.detector = "make", .language = has_cpp ? "cpp" : "c", .score = kScore};
+  detection.may_have_other_programs = true;
   plan::BuildPlan& plan = detection.plan;
   detection.evidence.push_back({*makefile, 0, "Makefile"});
   detection.evidence.push_back({sources.front(), 0, "C or C++ source"});

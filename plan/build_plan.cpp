@@ -14,11 +14,12 @@ namespace {
 
 constexpr std::string_view kSchema = "whittle.plan/v1";
 
-constexpr std::array<std::pair<Report, std::string_view>, 5> kReports = {{
+constexpr std::array<std::pair<Report, std::string_view>, 6> kReports = {{
     {Report::none, "none"},
     {Report::go_list, "goList"},
     {Report::cargo_messages, "cargoMessages"},
     {Report::cmake_file_api, "cmakeFileApi"},
+    {Report::meson_targets, "mesonTargets"},
     {Report::new_executables, "newExecutables"},
 }};
 constexpr std::array<std::pair<Output::Kind, std::string_view>, 2> kKinds = {{

@@ -43,6 +43,7 @@ enum class Report {
   go_list,          // `go list -json` on standard output; a program's name is its import path, its path stays empty
   cargo_messages,   // `cargo build --message-format=json…` on standard output; executables and their target names
   cmake_file_api,   // `.cmake/api/v1/reply` below the step's `report_folder`
+  meson_targets,    // `meson-info/intro-targets.json` below the step's `report_folder`
   new_executables,  // ELF programs below the work folder that were not there before the step
 };
 
@@ -66,7 +67,7 @@ struct Step {
   std::map<std::string, std::string> files;  // written below the work folder before the step starts
   bool network = false;
   Report report = Report::none;
-  std::string report_folder;  // for cmake_file_api
+  std::string report_folder;  // for cmake_file_api and meson_targets
   bool operator==(const Step&) const = default;
 };
 

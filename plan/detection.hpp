@@ -27,6 +27,7 @@ struct Detection {
   int score = 0;  // 1…100; see docs/design/detection.md for the scale
   std::vector<Evidence> evidence;
   std::vector<App> apps;
+  bool may_have_other_programs = false;  // the build system can have targets that were not read
   std::vector<std::string> warnings;
   BuildPlan plan;
 };

@@ -66,6 +66,22 @@ TEST_CASE("CMake's reply is read from the newest index, and cannot name files el
   CHECK_THROWS_WITH(read_cmake_reply(work.path(), "build"), "CMake's reply names a file elsewhere");
 }
 
+TEST_CASE("Meson says where its targets lie, and which are installed") {
+  const TemporaryFolder work(fs::temp_directory_path());
+  make_folders(work.path() / "build/meson-info");
+  const std::string built = (work.path() / "build/src/app").native();
+  write_file(work.path() / "build/meson-info/intro-targets.json",
+             cat(R"([{"name":"l","type":"static library","filename":["/l.a"],"installed":false},)",
+                 R"({"name":"app","type":"executable","filename":[")", built, R"("],"installed":true}])"));
+  const auto programs = read_meson_targets(work.path(), "build");
+  REQUIRE(programs.size() == 1);
+  CHECK(programs[0].name == "app");
+  CHECK(programs[0].path == "build/src/app");
+  CHECK(programs[0].installed);
+  write_file(work.path() / "build/meson-info/intro-targets.json", "{\"a\": 1}");
+  CHECK_THROWS_AS(read_meson_targets(work.path(), "build"), Error);
+}
+
 TEST_CASE("new executables are programs that were not there, or are not what they were") {
   const TemporaryFolder work(fs::temp_directory_path());
   fs::copy_file("/bin/true", work.path() / "old");
