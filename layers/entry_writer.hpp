@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "base/tar.hpp"
+#include "layers/frame_writer.hpp"
 #include "layers/layer_index.hpp"
-#include "layers/zstd_frames.hpp"
 
 namespace whittle::layers {
 

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "layers/zstd_frames.hpp"
+#include "layers/frame_writer.hpp"
 #include "oci/blob_store.hpp"
 
 namespace whittle::layers {

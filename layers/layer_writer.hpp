@@ -15,8 +15,8 @@
 
 #include "base/event.hpp"
 #include "base/parallel.hpp"
+#include "layers/frame_writer.hpp"
 #include "layers/root_filesystem.hpp"
-#include "layers/zstd_frames.hpp"
 #include "oci/blob_store.hpp"
 #include "oci/image.hpp"
 

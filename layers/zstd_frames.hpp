@@ -1,70 +1,31 @@
-// Cuts a stream into independent zstd frames and compresses them on a pool. The bytes that come out depend on
-// the bytes that went in, the level and libzstd's version: not on the number of threads, on timing, or on how
-// the input was cut into writes. Memory is (threads + 2) × about 2 MiB, twice that when the caller cuts.
-//
-// Frames travel in blocks of about 1 MiB, one job of the pool each, so that a thousand small frames cost what one does.
+// zstd frames, made and read: the only code that knows libzstd. Equal input gives equal bytes on every machine.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "base/digest.hpp"
-#include "base/parallel.hpp"
 #include "base/stream.hpp"
 
 namespace whittle::layers {
 
-// Bytes of input in every frame but the last, or the most that a caller who cuts may put into one.
+// Bytes of input in every frame of a plain layer but the last, and the most of any frame.
 inline constexpr std::size_t kFrameSize = 1 << 20;
+// The most that a frame of `plain_size` bytes can take.
+std::size_t frame_bound(std::size_t plain_size);
 
-// A frame of content that can be fetched alone.
-struct ChunkFrame {
-  std::uint64_t offset = 0;  // in what `out` received
-  std::uint32_t packed_size = 0, plain_size = 0;
-  Digest digest;  // of the plain bytes
-};
-
-// Frames that need not be compressed again. They were made by this code with the same parameters, so that nothing of
-// the output shows where a frame came from. Called from several threads.
-class FrameSource {
+// Makes one frame after another. For one thread at a time; about 4 MB at level 3.
+class FrameCompressor {
  public:
-  virtual ~FrameSource() = default;
-  // Copies the frame of the chunk `plain` to the beginning of `room`; its size, or 0 when it is not known or not there
-  // any more.
-  virtual std::size_t copy(const Digest& plain, std::size_t plain_size, std::span<std::byte> room) const = 0;
-};
+  explicit FrameCompressor(int level);
+  ~FrameCompressor();
+  FrameCompressor(FrameCompressor&&) noexcept;
+  FrameCompressor& operator=(FrameCompressor&&) noexcept;
 
-class FrameWriter : public Sink {
- public:
-  enum class Cuts { by_size, by_caller };
-  enum class Kind { headers, chunk };
-
-  // `plain` receives the uncompressed bytes in order, in the caller's thread; `out` the frames in order, in any
-  // one thread at a time. Both are borrowed, as are the pool and the known frames.
-  FrameWriter(Sink& plain, Sink& out, int level, ThreadPool& pool, Cuts cuts = Cuts::by_size,
-              const FrameSource* known = nullptr);
-  ~FrameWriter() override;  // waits for frames that are being compressed
-
-  void write(Bytes bytes) override;
-  // For writing in place: where the next bytes go (never empty), and how many were put there.
-  std::span<std::byte> room();
-  void advance(std::size_t size);
-
-  // With Cuts::by_caller, who never leaves more than kFrameSize and a little uncut. What no frame has yet:
-  Bytes uncut() const;
-  // Makes a frame of the first `size` bytes of it.
-  void cut(std::size_t size, Kind kind);
-
-  // Hands over what is left; nothing more may come. The frames go on being written.
-  void close();
-  // Closes, and returns when the last frame has been written to `out`. An error of `out` or the compressor comes out of
-  // this or of an earlier call.
-  void finish() override;
-  // All frames of kind `chunk` in order, after `finish`.
-  const std::vector<ChunkFrame>& chunks() const;
-  // How many of them were copied; after `finish`.
-  std::size_t copied() const;
+  // Writes the frame of `plain` (at most kFrameSize) to the beginning of `room` (at least its bound); its size.
+  std::size_t compress(Bytes plain, std::span<std::byte> room);
 
  private:
   struct State;

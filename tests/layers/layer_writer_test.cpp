@@ -7,7 +7,7 @@
 #include <random>
 
 #include "base/archive.hpp"
-#include "layers/zstd_frames.hpp"
+#include "layers/frame_writer.hpp"
 #include "tests/layers/support.hpp"
 
 using namespace whittle;
