@@ -159,6 +159,17 @@ class ChangingFiles(EngineTestCase):
 
         self.refused(overwrite, "it was written to")
 
+    def test_a_file_that_is_written_to_and_whose_time_is_put_back(self):
+        def overwrite():
+            times = self.big.stat()
+            with open(self.big, "r+b") as stream:
+                stream.write(b"other")
+                stream.seek(36 * MEGABYTE)
+                stream.write(b"other")
+            os.utime(self.big, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+        self.refused(overwrite, "it was written to")
+
     def test_a_file_whose_turn_has_not_come_disappears(self):
         later = self.tree / "data/z_later"
         content = later.read_bytes()
@@ -363,6 +374,64 @@ class SameBytes(EngineTestCase):
                     digests[f"{threads} threads, programs known"] = self.build(sorted_tree, env=env).digest
                 digests["another order"] = self.build(shuffled_tree, env=self.environment_in(disk / form)).digest
                 self.assertEqual(len(set(digests.values())), 1, digests)
+
+
+class Reuse(EngineTestCase):
+    """After a small change most of a layer is copied from the one before; nobody must be able to tell."""
+
+    def setUp(self):
+        super().setUp()
+        self.tree = self.write_tree("tree", tree_files(**mixed_data()))
+        self.first = self.build(self.tree)
+
+    def assert_as_if_built_anew(self, context=None):
+        self.assertEqual(self.build(self.tree).digest, self.undisturbed(self.tree), context)
+        self.assert_store_valid()
+
+    def largest_layer(self):
+        layer = max(self.first.image.manifest["layers"], key=lambda layer: layer["size"])
+        return self.layout().blob_path(layer["digest"])
+
+    def test_any_small_change(self):
+        data = self.tree / "data"
+        words = (data / "words.txt").read_bytes()
+        changes = {
+            "a byte in the middle": lambda: (data / "words.txt").write_bytes(words[:1_000_000] + b"!" + words[1_000_001:]),
+            "a line at the beginning": lambda: (data / "words.txt").write_bytes(b"a line\n" + words),
+            "the first file": lambda: (data / "empty").write_text("not empty"),
+            "a file more": lambda: (data / "aaa").write_text("first of all"),
+            "a file less": lambda: (data / "many/3/3").unlink(),
+            "another name": lambda: (data / "holes").rename(data / "zz holes"),
+            "another mode": lambda: (data / "words.txt").chmod(0o755),
+            "a second name for the same": lambda: shutil.copy(data / "zz holes", data / "again"),
+            "everything as it was": lambda: self.write_tree("tree", tree_files(**mixed_data())),
+        }
+        for name, change in changes.items():
+            with self.subTest(name):
+                change()
+                self.assert_as_if_built_anew(name)
+
+    def test_damaged_records_are_not_believed(self):
+        for number, damage in enumerate((lambda data: data[: len(data) // 2], lambda data: data[:-20] + b"x" + data[-19:], lambda data: b"")):
+            for path in (self.cache / "layers").iterdir():
+                path.write_bytes(damage(path.read_bytes()))
+            (self.tree / "data/new").write_text(f"change {number}")
+            self.assert_as_if_built_anew(number)
+
+    def test_a_damaged_blob_is_not_copied_from(self):
+        blob = self.largest_layer()
+        data = bytearray(blob.read_bytes())
+        for at in range(1000, len(data), 50_000):
+            data[at] ^= 0x20
+        blob.chmod(0o644)
+        blob.write_bytes(data)
+        (self.tree / "data/new").write_text("a change")
+        self.assertEqual(self.build(self.tree).digest, self.undisturbed(self.tree))
+
+    def test_a_missing_blob_is_no_obstacle(self):
+        self.largest_layer().unlink()
+        (self.tree / "data/new").write_text("a change")
+        self.assertEqual(self.build(self.tree).digest, self.undisturbed(self.tree))
 
 
 class DamagedCaches(EngineTestCase):
