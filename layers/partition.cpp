@@ -31,6 +31,13 @@ bool is_implied(const Entry& entry) {
   return std::holds_alternative<Folder>(entry.node) && entry.origin.empty();
 }
 
+// With the most slices of all other groups still fewer than the 127 layers that overlayfs takes.
+constexpr std::size_t kMostPrograms = 20;
+
+bool is_program(const Entry& entry) {
+  return entry.group == Entry::Group::program && std::holds_alternative<File>(entry.node);
+}
+
 void add_parents(RootFilesystem& slice, const RootFilesystem& root, const std::string& path) {
   for (std::size_t slash = path.rfind('/'); slash != std::string::npos; slash = path.rfind('/', slash - 1)) {
     std::string parent = path.substr(0, slash);
@@ -83,20 +90,24 @@ class Budget {
 
 std::vector<Slice> partition(RootFilesystem root) {
   std::map<Entry::Group, Budget> budgets;
-  for (const auto& [path, entry] : root) budgets[entry.group].expect(content_of(entry));
+  std::size_t programs = 0;
+  for (const auto& [path, entry] : root) {
+    budgets[entry.group].expect(content_of(entry));
+    if (is_program(entry)) ++programs;
+  }
   std::map<std::pair<Entry::Group, std::string>, Slice> slices;
   for (auto next = root.begin(); next != root.end();) {
     const auto at = next++;
     const auto& [path, entry] = *at;
     if (is_implied(entry)) continue;
-    // Programs get a slice each, and follow one another by path.
-    const bool is_program = entry.group == Entry::Group::program && std::holds_alternative<File>(entry.node);
-    const std::string first = is_program ? path : budgets[entry.group].slice_for(path, entry);
+    // Programs get a slice each, and follow one another by path; but no file system stacks hundreds of layers.
+    const bool has_own = is_program(entry) && programs <= kMostPrograms;
+    const std::string first = has_own ? path : budgets[entry.group].slice_for(path, entry);
     Slice& slice = slices[{entry.group, first}];
     if (slice.name.empty()) {
       slice.name = name_of(entry.group);
-      if (is_program) slice.name += cat(" ", path.substr(path.rfind('/') + 1));
-      if (!is_program && !first.empty()) slice.name += cat(" from ", first);
+      if (has_own) slice.name += cat(" ", path.substr(path.rfind('/') + 1));
+      if (!has_own && !first.empty()) slice.name += cat(" from ", first);
     }
     add_parents(slice.entries, root, path);
     // Folders stay, for what lies below them in other slices.

@@ -81,7 +81,22 @@ TEST_CASE("a group never has more than a few dozen slices") {
     root.emplace(cat("file ", i),
                  Entry{.node = File{.size = 100 << 20}, .group = Entry::Group::asset, .origin = "files", .reason = {}});
   }
-  CHECK(partition(root).size() <= 64);
+  CHECK(partition(root).size() <= 33);
+}
+
+TEST_CASE("programs have a layer each while they are few") {
+  const auto slices_of = [](int programs) {
+    RootFilesystem root;
+    for (int i = 0; i < programs; ++i) {
+      root.emplace(cat("program ", 100 + i),
+                   Entry{.node = File{.size = 1000}, .group = Entry::Group::program, .origin = "step", .reason = {}});
+    }
+    return partition(root);
+  };
+  CHECK(slices_of(20).size() == 20);
+  CHECK(slices_of(20).front().name == "program program 100");
+  CHECK(slices_of(200).size() == 1);
+  CHECK(slices_of(200).front().entries.size() == 200);
 }
 
 TEST_CASE("a file that comes, goes or grows changes the slice around it and hardly ever another") {
