@@ -8,7 +8,7 @@
 
 namespace whittle::detectors {
 
-extern const Detector kGo, kRust, kCMake, kMeson, kMake, kSingleFile, kPrebuilt;
+extern const Detector kGo, kRust, kCMake, kMeson, kAutotools, kMake, kSingleFile, kPrebuilt;
 
 namespace {
 
@@ -151,7 +151,7 @@ Error forced_missing(const std::string& forced, const Surroundings& surroundings
 }  // namespace
 
 std::span<const Detector> all_detectors() {
-  static const std::array<Detector, 7> kAll = {kGo, kRust, kCMake, kMeson, kMake, kSingleFile, kPrebuilt};
+  static const std::array<Detector, 8> kAll = {kGo, kRust, kCMake, kMeson, kAutotools, kMake, kSingleFile, kPrebuilt};
   return kAll;
 }
 

@@ -15,13 +15,12 @@ struct Row {
   bool is_planned = false;   // a later version builds it
 };
 
-constexpr std::array<Row, 30> kRows = {{
+constexpr std::array<Row, 29> kRows = {{
     {"Deno", "deno.json deno.jsonc deno.lock"},
     {"Node", "package.json", true},
     {"Python", "pyproject.toml requirements.txt setup.py setup.cfg Pipfile uv.lock poetry.lock", true},
     {"Java", "pom.xml build.gradle build.gradle.kts settings.gradle settings.gradle.kts gradlew", true},
     {"Zig", "build.zig", true},
-    {"autotools", "configure.ac configure.in configure", true},
     {"Ruby", "Gemfile *.gemspec config.ru"},
     {"PHP", "composer.json index.php artisan"},
     {".NET", "*.sln *.slnx *.csproj *.fsproj *.vbproj global.json"},
