@@ -61,8 +61,8 @@ Trial Uploads::send(const oci::Descriptor& blob, const oci::BlobSource& from, Me
                     bool& was_there) {
   OpenUpload upload(session_);
   ChunkedUpload chunked(chunks_, blob, from, meter);
-  const auto attempt = [&](int number) -> Outcome {
-    if (chunked.is_open()) return chunked.go_on(last);
+  bool is_put_off = false;  // nothing was done with the content, and the upload is still open
+  const auto begin = [&](int number) -> std::optional<Outcome> {
     // After a break nobody knows whether the blob arrived.
     upload.abandon();
     if (number > 1 && exists(blob)) return HttpResponse{.status = 201};
@@ -75,8 +75,18 @@ Trial Uploads::send(const oci::Descriptor& blob, const oci::BlobSource& from, Me
     }
     upload.at(*location);
     last = whole_content(blob, from, *location, meter);
+    return std::nullopt;
+  };
+  const auto attempt = [&](int number) -> Outcome {
+    if (chunked.is_open()) return chunked.go_on(last);
+    if (!is_put_off) {
+      if (auto ended = begin(number)) return std::move(*ended);
+    }
     Outcome outcome = session_.attempt(last);
     const auto* response = std::get_if<HttpResponse>(&outcome);
+    const bool is_gone = is_put_off && response != nullptr && response->status == 404;
+    is_put_off = response != nullptr && response->status == 429;
+    if (is_gone) return TransportFailure{TransportFailure::Kind::broken, words_of(*response)};
     if (response != nullptr && response->ok()) upload.completed();
     if (response == nullptr || !chunks_.note_refusal(response->status, blob)) return outcome;
     upload.abandon();

@@ -407,6 +407,19 @@ TEST_CASE("damage is fetched once more and then refused, and nothing of it is ke
   }
 }
 
+TEST_CASE("an upload that is put off is sent to the same place later, and anew when that is gone") {
+  const Subject subject({noise(20'000, 1)});
+  Experiment later(subject, testing::personality("strict"), Operation::push);
+  later.registry.inject({.method = "PUT", .part = "/uploads/", .status = 429, .times = 5});
+  CHECK(later.run() == "");
+  CHECK(later.registry.count("POST", "/uploads/") == 3);  // one of them without a token
+  CHECK(later.registry.count("DELETE", "/uploads/") == 0);
+  Experiment gone(subject, testing::personality("strict"), Operation::push);
+  gone.registry.inject({.method = "PUT", .part = "/uploads/", .status = 429});
+  gone.registry.inject({.method = "PUT", .part = "/uploads/", .status = 404});
+  CHECK(gone.run() == "");
+}
+
 TEST_CASE("after a refusal that is final nothing more is asked, but uploads are cancelled") {
   const Subject subject({noise(20'000, 1)});
   struct Final {
