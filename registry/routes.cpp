@@ -99,10 +99,48 @@ std::string read_certificates(const fs::path& folder) {
   return text;
 }
 
-std::string escaped(std::string_view key) {
-  std::string out;
-  for (const char c : key) out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+std::string host_pointer(std::string_view address) {
+  std::string out = "/host/";
+  for (const char c : address) out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
   return out;
+}
+
+// The `[host."…"]` tables, as they stand in the file.
+std::vector<std::string> hosts_in_order(const File& file) {
+  std::vector<std::pair<int, std::string>> found;
+  const auto hosts = file.root().find("host");
+  if (hosts == file.root().end() || !hosts->is_object()) return {};
+  for (const auto& [address, table] : hosts->items()) {
+    if (table.is_object()) found.emplace_back(file.line(host_pointer(address)), address);
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> addresses;
+  for (auto& [line, address] : found) addresses.push_back(std::move(address));
+  return addresses;
+}
+
+bool has_capability(const Json& table, const char* what) {
+  const auto given = table.find("capabilities");
+  return given == table.end() || !given->is_array() || std::find(given->begin(), given->end(), what) != given->end();
+}
+
+// `ca`, `client` and `skip_verify` of one host; paths start from the file's folder.
+TlsSettings tls_in(const File& file, const Json& table, const std::string& pointer, const fs::path& folder) {
+  TlsSettings tls;
+  tls.verifies = !file.value(table, pointer, "skip_verify", false);
+  if (const auto authorities = table.find("ca"); authorities != table.end()) {
+    for (const Json& one : authorities->is_array() ? *authorities : Json::array({*authorities})) {
+      if (one.is_string()) tls.authorities += cat(read_file(folder / one.get<std::string>(), kMaximumFile), "\n");
+    }
+  }
+  const auto client = table.find("client");
+  if (client == table.end() || !client->is_array() || client->empty()) return tls;
+  const Json& pair = client->front().is_array() ? client->front() : *client;
+  if (pair.size() == 2 && pair[0].is_string() && pair[1].is_string()) {
+    tls.certificate = folder / pair[0].get<std::string>();
+    tls.key = folder / pair[1].get<std::string>();
+  }
+  return tls;
 }
 
 }  // namespace
@@ -168,7 +206,6 @@ void Routes::read_registries(const fs::path& path) {
   }
 }
 
-// A host with `resolve` may say what a tag means; one with `pull` alone serves what a digest vouches for.
 void Routes::read_hosts(const fs::path& folder) {
   std::error_code problem;
   for (auto each = fs::directory_iterator(folder, problem); !problem && each != fs::directory_iterator();
@@ -183,51 +220,20 @@ void Routes::read_hosts(const fs::path& folder) {
     Entry entry;
     entry.prefix = name;
     entry.file = path.native();
-    const auto hosts = file.root().find("host");
-    std::vector<std::pair<int, std::string>> in_order;
-    if (hosts != file.root().end() && hosts->is_object()) {
-      for (const auto& [address, table] : hosts->items()) {
-        if (table.is_object()) in_order.emplace_back(file.line(cat("/host/", escaped(address))), address);
-      }
-    }
-    std::sort(in_order.begin(), in_order.end());
-    for (const auto& [line, address] : in_order) {
-      const std::string at = cat("/host/", escaped(address));
-      const Json& table = (*hosts)[address];
+    for (const std::string& address : hosts_in_order(file)) {
+      const Json& table = file.root()["host"][address];
       const auto url = Url::parse(address.find("://") == std::string::npos ? cat("https://", address) : address);
-      if (!url) throw file.error(at, cat(backticked(address), " is not an address"));
+      if (!url) throw file.error(host_pointer(address), cat(backticked(address), " is not an address"));
       // A path other than the API's own is not understood, so the mirror is passed over.
       if (url->path_and_query != "/" && url->path_and_query != "/v2" && url->path_and_query != "/v2/") continue;
-      const std::string host = cat(url->host, ":", url->port);
-      TlsSettings tls;
-      tls.verifies = !file.value(table, at, "skip_verify", false);
-      const auto relative = [&](const std::string& given) {
-        return given.starts_with('/') ? fs::path(given) : each->path() / given;
-      };
-      if (const auto authorities = table.find("ca"); authorities != table.end()) {
-        for (const Json& one : authorities->is_array() ? *authorities : Json::array({*authorities})) {
-          if (one.is_string()) tls.authorities += cat(read_file(relative(one.get<std::string>()), kMaximumFile), "\n");
-        }
-      }
-      if (const auto client = table.find("client"); client != table.end() && client->is_array() && !client->empty()) {
-        const Json& pair = client->front().is_array() ? client->front() : *client;
-        if (pair.size() == 2 && pair[0].is_string() && pair[1].is_string()) {
-          tls.certificate = relative(pair[0].get<std::string>());
-          tls.key = relative(pair[1].get<std::string>());
-        }
-      }
-      tls_[host] = tls;
-      if (lower(host_in(name)) == url->host || name == host) continue;
-      const auto capabilities = table.find("capabilities");
-      const auto can = [&](const char* what) {
-        return capabilities == table.end() || !capabilities->is_array() ||
-               std::find(capabilities->begin(), capabilities->end(), what) != capabilities->end();
-      };
-      if (!can("pull")) continue;
-      const bool is_insecure = url->scheme == "http" || !tls.verifies;
+      const TlsSettings tls = tls_in(file, table, host_pointer(address), each->path());
+      tls_[cat(url->host, ":", url->port)] = tls;
+      if (name == url->host || name == cat(url->host, ":", url->port) || !has_capability(table, "pull")) continue;
       const bool is_default_port = url->port == (url->scheme == "https" ? "443" : "80");
-      entry.mirrors.push_back(
-          {.location = is_default_port ? url->host : host, .is_insecure = is_insecure, .has_tags = can("resolve")});
+      // A host with `resolve` may say what a tag means; one with `pull` alone serves what a digest vouches for.
+      entry.mirrors.push_back({.location = is_default_port ? url->host : cat(url->host, ":", url->port),
+                               .is_insecure = url->scheme == "http" || !tls.verifies,
+                               .has_tags = has_capability(table, "resolve")});
     }
     if (!entry.mirrors.empty()) entries_.push_back(std::move(entry));
   }
