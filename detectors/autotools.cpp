@@ -51,8 +51,8 @@ plan::Step configure_step(const Surroundings& surroundings, const AutotoolsProje
 plan::Step build_step(const Surroundings& surroundings) {
   plan::Step step;
   step.name = "compile";
-  step.argv = {"make", "-j${jobs}"};
-  step.env = {{"MAKEINFO", "true"}};
+  // On the command line, since every Makefile sets it.
+  step.argv = {"make", "-j${jobs}", "MAKEINFO=true"};
   step.folder = step_folder(surroundings);
   step.report = plan::Report::new_executables;
   return step;

@@ -63,11 +63,14 @@ std::string compiler_words(std::string_view compiler) {
   return cat(compiler, " -O2 ${compile_flags} ${link_flags}");
 }
 
-plan::Step compile_step(const Surroundings& surroundings, const std::vector<MakeProgram>& programs, bool is_cpp) {
+plan::Step compile_step(const Surroundings& surroundings, const std::vector<MakeProgram>& programs, bool is_cpp,
+                        std::string_view linker) {
   plan::Step step;
   step.name = programs.size() == 1 ? cat("compile ", last_part(programs.front().path)) : "compile";
   step.argv = {"make", "-j${jobs}", cat("CC=", compiler_words("${cc}"))};
   if (is_cpp) step.argv.push_back(cat("CXX=", compiler_words("${cxx}")));
+  if (!linker.empty())
+    step.argv.push_back(cat("LD=", compiler_words(linker.ends_with("++") && is_cpp ? "${cxx}" : "${cc}")));
   for (const std::string& argument : build_arguments(surroundings.config)) step.argv.push_back(argument);
   if (std::all_of(programs.begin(), programs.end(), [](const MakeProgram& program) { return program.is_target; })) {
     for (const MakeProgram& program : programs) step.argv.push_back(program.path);
@@ -98,7 +101,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   plan.tools = {{"make", "", ""}};
   const std::string toolchain = surroundings.config.toolchain ? surroundings.config.toolchain->value : "auto";
   plan.toolchains = toolchains_for(has_cpp ? CLanguage::cpp : CLanguage::c, toolchain, surroundings.platform);
-  plan.steps = {compile_step(surroundings, chosen, has_cpp)};
+  plan.steps = {compile_step(surroundings, chosen, has_cpp, project.linker)};
   for (const MakeProgram& program : project.programs) {
     const std::string name = safe_name(last_part(program.path));
     detection.apps.push_back({name, folder_of(program.path), is_alone || name == plan.name});

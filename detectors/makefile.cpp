@@ -349,6 +349,8 @@ MakeProject read_makefile(const plan::SourceTree& tree, const std::string& path,
     }
   }
   if (project.programs.empty()) project.programs = std::move(unreachable);
+  const std::string linker = reader.variables().expand("$(LD)");
+  if (calls_by_name(linker)) project.linker = blank_separated(linker).front();
   return project;
 }
 

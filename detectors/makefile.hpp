@@ -19,6 +19,7 @@ struct MakeProgram {
 struct MakeProject {
   std::vector<MakeProgram> programs;    // that the default goal makes; without a chain to it, all
   std::vector<std::string> hard_coded;  // places that call a compiler by name
+  std::string linker;                   // the compiler that `LD` is set to; empty for none
 };
 
 MakeProject read_makefile(const plan::SourceTree& tree, const std::string& path,

@@ -45,6 +45,7 @@ TEST_CASE("an autotools project straight from git gets its configure script firs
   CHECK(plan.steps[1].env.at("CC") == "${cc} -O2 ${compile_flags} ${link_flags}");
   CHECK_FALSE(plan.steps[1].env.contains("CXX"));
   CHECK_FALSE(plan.steps[1].env.contains("AUTOMAKE"));
+  CHECK(plan.steps[2].argv == Strings{"make", "-j${jobs}", "MAKEINFO=true"});
   CHECK(plan.steps[2].report == plan::Report::new_executables);
   CHECK(targets(plan) == Strings{"tool", "other"});
   CHECK(plan.outputs[0].built == "src/src/");

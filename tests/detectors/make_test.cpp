@@ -116,3 +116,14 @@ TEST_CASE("Makefiles that refer to themselves come to an end") {
       "-o $@ $^ $(A)\n");
   CHECK(programs(plan) == "src/app");
 }
+
+TEST_CASE("a linker that is a compiler is the static one too") {
+  const auto words = [](const std::string& head) {
+    return Project(Files{{"Makefile", head + "app: main.o\n\t$(LD) $(LDFLAGS) -o $@ main.o\n"}, {"main.c", ""}})
+        .plan()
+        .steps[0]
+        .argv;
+  };
+  CHECK(words("LD = gcc\n")[3] == "LD=${cc} -O2 ${compile_flags} ${link_flags}");
+  for (const std::string& word : words("LD = ld -r\n")) CHECK_FALSE(word.starts_with("LD="));
+}
