@@ -34,7 +34,8 @@ std::vector<Line> lines_of(std::string_view text) {
   return lines;
 }
 
-// `AC_INIT([name], …)`; a computed name is left to the folder.
+// `AC_INIT([GNU name], …)`, where GNU is no part of what the package is called (Autoconf manual, 4.1); a computed name
+// is left to the folder.
 void read_name(const plan::SourceTree& tree, AutotoolsProject& project) {
   int number = 0;
   for (const std::string& line : split_lines(tree.read(project.script))) {
@@ -45,6 +46,7 @@ void read_name(const plan::SourceTree& tree, AutotoolsProject& project) {
     std::string_view name = text.substr(8);
     name = trim(name.substr(0, name.find_first_of(",)")));
     if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
+    if (name.starts_with("GNU ")) name = trim(name.substr(4));
     const bool is_plain = name.find_first_of("[]$`\"'") == std::string_view::npos;
     if (is_plain) project.name = std::string(trim(name));
     return;

@@ -36,7 +36,7 @@ TEST_CASE("an autotools project straight from git gets its configure script firs
   files["whittle.toml"] = "[image]\ndefault = \"tool\"\n";
   const plan::BuildPlan plan = Project(files).plan();
   CHECK(plan.language == "c");
-  CHECK(plan.name == "gnu-demo");
+  CHECK(plan.name == "demo");
   CHECK(plan.values.at("name").source == "configure.ac:2");
   CHECK(step_names(plan) == Strings{"generate configure", "configure", "compile"});
   CHECK(plan.steps[0].argv == Strings{"autoreconf", "--force", "--install"});
