@@ -130,9 +130,9 @@ TEST_CASE("CVE-2021-41190: a digest that comes as another type than the last tim
 
 TEST_CASE("CVE-2024-3727: what is no digest is used in no path and no address") {
   for (const std::string& wrong : {std::string("sha256:../../../../etc/passwd"), "sha256:" + std::string(63, 'a'),
-                                  "sha256:" + std::string(65, 'a'), "sha256:" + std::string(64, 'A'),
-                                  std::string("../sha256"), std::string("md5:0123"), std::string(),
-                                  "sha256:" + std::string(60, 'a') + "/../", "sha512:" + std::string(128, 'a')}) {
+                                   "sha256:" + std::string(65, 'a'), "sha256:" + std::string(64, 'A'),
+                                   std::string("../sha256"), std::string("md5:0123"), std::string(),
+                                   "sha256:" + std::string(60, 'a') + "/../", "sha512:" + std::string(128, 'a')}) {
     CAPTURE(wrong);
     FakeRegistry registry;
     Victim victim;

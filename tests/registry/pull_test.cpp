@@ -6,8 +6,8 @@
 #include "oci/layout.hpp"
 #include "registry/client.hpp"
 #include "registry/retry.hpp"
+#include "tests/lab/registry.hpp"
 #include "tests/registry/test_images.hpp"
-#include "tests/support/fake_registry.hpp"
 #include "tests/support/scripted_transport.hpp"
 
 using namespace whittle;

@@ -9,8 +9,8 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "registry/client.hpp"
+#include "tests/lab/registry.hpp"
 #include "tests/registry/test_images.hpp"
-#include "tests/support/fake_registry.hpp"
 #include "tests/support/scripted_transport.hpp"
 
 namespace whittle::testing {
