@@ -166,7 +166,7 @@ class Mapper {
   }
 
   File file(const struct stat& status, const std::string& path) const {
-    return {.content = tree_ / path,
+    return {.content = (tree_ / path).native(),
             .size = static_cast<std::uint64_t>(status.st_size),
             .stamp = {.device = status.st_dev,
                       .inode = status.st_ino,

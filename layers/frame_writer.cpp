@@ -7,6 +7,8 @@
 #include <exception>
 #include <mutex>
 
+#include "layers/tar_split_text.hpp"
+
 namespace whittle::layers {
 
 namespace {
@@ -18,6 +20,7 @@ struct Frame {
   std::size_t plain_end = 0;  // in the block
   std::size_t packed_size = 0;
   Digest digest;  // of a chunk
+  std::uint64_t checksum = 0;
   FrameWriter::Kind kind = FrameWriter::Kind::headers;
 };
 
@@ -90,7 +93,6 @@ struct FrameWriter::State {
   // Everything in the block is cut.
   void submit() {
     Block& block = *std::exchange(current, nullptr);
-    plain.write(std::span(block.plain).first(block.plain_size));
     {
       const std::lock_guard lock(mutex);
       order.push_back(&block);
@@ -156,6 +158,7 @@ struct FrameWriter::State {
       if (frame.kind == Kind::chunk) frame.digest = digest_of(plain_bytes);
       frame.packed_size = copy_known(frame, plain_bytes.size(), room);
       if (frame.packed_size == 0) frame.packed_size = compressor.compress(plain_bytes, room);
+      if (frame.kind == Kind::chunk) frame.checksum = crc64_of(room.first(frame.packed_size));
       block.packed_size += frame.packed_size;
       begin = frame.plain_end;
     }
@@ -210,6 +213,7 @@ struct FrameWriter::State {
 
   // By one thread at a time.
   void write(const Block& block) {
+    plain.write(std::span(block.plain).first(block.plain_size));
     out.write(std::span(block.packed).first(block.packed_size));
     std::size_t begin = 0;
     for (const Frame& frame : block.frames) {
@@ -217,7 +221,8 @@ struct FrameWriter::State {
         chunks.push_back({.offset = written,
                           .packed_size = static_cast<std::uint32_t>(frame.packed_size),
                           .plain_size = static_cast<std::uint32_t>(frame.plain_end - begin),
-                          .digest = frame.digest});
+                          .digest = frame.digest,
+                          .checksum = frame.checksum});
       }
       written += frame.packed_size;
       begin = frame.plain_end;

@@ -17,7 +17,8 @@ namespace whittle::layers {
 struct ChunkFrame {
   std::uint64_t offset = 0;  // in what `out` received
   std::uint32_t packed_size = 0, plain_size = 0;
-  Digest digest;  // of the plain bytes
+  Digest digest;               // of the plain bytes
+  std::uint64_t checksum = 0;  // CRC-64 of the packed ones
 };
 
 // Frames that need not be compressed again. They were made by this code with the same parameters, so that nothing of
@@ -35,8 +36,9 @@ class FrameWriter : public Sink {
   enum class Cuts { by_size, by_caller };
   enum class Kind { headers, chunk };
 
-  // `plain` receives the uncompressed bytes in order, in the caller's thread; `out` the frames in order, in any
-  // one thread at a time. Both are borrowed, as are the pool and the known frames.
+  // `plain` receives the uncompressed bytes and `out` the frames, both in order and in any one thread at a time: the
+  // caller's has to read, cut and describe, and would otherwise be what all wait for. Both are borrowed, as are the
+  // pool and the known frames.
   FrameWriter(Sink& plain, Sink& out, int level, ThreadPool& pool, Cuts cuts = Cuts::by_size,
               const FrameSource* known = nullptr);
   ~FrameWriter() override;  // waits for frames that are being compressed

@@ -7,12 +7,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "layers/tar_split_text.hpp"
+
 namespace whittle::layers {
 
 namespace {
 
-// Digest, offset, packed and plain size.
-constexpr std::size_t kFrameBytes = 32 + 8 + 4 + 4;
+// Digest, offset, packed and plain size, checksum.
+constexpr std::size_t kFrameBytes = 32 + 8 + 4 + 4 + 8;
 constexpr std::size_t kHeadBytes = 32 + 8;
 
 template <class Number>
@@ -57,7 +59,7 @@ std::size_t KnownFrames::copy(const Digest& plain, std::size_t plain_size, std::
     if (size <= 0) return 0;
     done += static_cast<std::size_t>(size);
   }
-  return done;
+  return crc64_of(room.first(done)) == frame.checksum ? done : 0;
 }
 
 std::string FrameRecord::encode() const {
@@ -68,6 +70,7 @@ std::string FrameRecord::encode() const {
     append(body, frame.offset);
     append(body, frame.packed_size);
     append(body, frame.plain_size);
+    append(body, frame.checksum);
   }
   return std::string(text_of(digest_of(body).sha256)) + body;
 }
@@ -82,7 +85,8 @@ std::optional<FrameRecord> FrameRecord::decode(std::string_view text) {
     record.frames.push_back({.offset = number_at<std::uint64_t>(rest.substr(32)),
                              .packed_size = number_at<std::uint32_t>(rest.substr(40)),
                              .plain_size = number_at<std::uint32_t>(rest.substr(44)),
-                             .digest = digest_at(rest)});
+                             .digest = digest_at(rest),
+                             .checksum = number_at<std::uint64_t>(rest.substr(48))});
   }
   return record;
 }

@@ -13,8 +13,9 @@ namespace whittle::layers {
 
 class KnownFrames : public FrameSource {
  public:
-  // Frames of a blob of `store`. Whoever made it vouches for them: they are not unpacked and compared, so a record of
-  // them must come from the cache of the writer, never from the blob's own table of contents.
+  // Frames of a blob of `store`. Whoever made it vouches for them: that they are the bytes that were written is
+  // checked, that they hold what they should is not, so a record of them must come from the cache of the writer, never
+  // from the blob's own table of contents.
   void add(const oci::BlobStore& store, const Digest& blob, const std::vector<ChunkFrame>& frames);
   std::size_t copy(const Digest& plain, std::size_t plain_size, std::span<std::byte> room) const override;
   bool empty() const { return frames_.empty(); }

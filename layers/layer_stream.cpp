@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t kHeldFile = 1 << 20;
 
 Error changed(const File& file, std::string how) {
-  Error error(Exit::transient, cat(backticked(file.content.native()), " changed while it was read"));
+  Error error(Exit::transient, cat(backticked(file.content), " changed while it was read"));
   error.detail(std::move(how)).hint("run the same command again").note("nothing of the layer was kept");
   return error;
 }
@@ -36,14 +36,14 @@ class OpenFile {
       : file_(file), opened_(::open(file.content.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) {
     if (opened_) return;
     if (errno == ENOENT || errno == ELOOP || errno == ENOTDIR) throw changed(file, "it is not there any more");
-    throw system_error(Exit::usage, cat("cannot read ", backticked(file.content.native())));
+    throw system_error(Exit::usage, cat("cannot read ", backticked(file.content)));
   }
 
   std::size_t read(std::span<std::byte> room) {
     for (;;) {
       const ssize_t size = ::read(opened_.get(), room.data(), room.size());
       if (size >= 0) return static_cast<std::size_t>(size);
-      if (errno != EINTR) throw system_error(Exit::usage, cat("cannot read ", backticked(file_.content.native())));
+      if (errno != EINTR) throw system_error(Exit::usage, cat("cannot read ", backticked(file_.content)));
     }
   }
 

@@ -110,7 +110,7 @@ File file_on_disk(const fs::path& path) {
   if (::stat(real.c_str(), &status) != 0)
     throw system_error(Exit::usage, cat("cannot read ", backticked(path.native())));
   if (!S_ISREG(status.st_mode)) throw Error(Exit::usage, cat(backticked(path.native()), " is not a regular file"));
-  return {.content = real,
+  return {.content = real.native(),
           .size = static_cast<std::uint64_t>(status.st_size),
           .stamp = {.device = status.st_dev,
                     .inode = status.st_ino,

@@ -16,6 +16,12 @@ void Crc64::update(Bytes bytes) {
   value_ = ::crc64_iso_refl(value_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
 }
 
+std::uint64_t crc64_of(Bytes bytes) {
+  Crc64 checksum;
+  checksum.update(bytes);
+  return checksum.value();
+}
+
 void append_base64(std::string& out, Bytes bytes) {
   const auto byte_at = [&](std::size_t at) {
     return at < bytes.size() ? std::to_integer<std::uint32_t>(bytes[at]) : std::uint32_t{0};

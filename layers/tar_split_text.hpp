@@ -17,6 +17,8 @@ class Crc64 {
   std::uint64_t value_ = 0;
 };
 
+std::uint64_t crc64_of(Bytes bytes);
+
 void append_base64(std::string& out, Bytes bytes);
 std::string base64_of(Bytes bytes);
 

@@ -40,6 +40,7 @@ Json descriptor_json(const oci::Descriptor& blob) {
 
 Referrers::Referrers(const oci::Reference& repository, bool to_change, const Client& client)
     : name_(repository.name()),
+      locks_(client.options.memory),
       session_(std::make_unique<Session>(repository, to_change ? Session::Access::push : Session::Access::pull,
                                          client.transport, client.options, client.events, client.stop)) {}
 
@@ -121,10 +122,18 @@ bool Referrers::refers_to(const oci::Descriptor& referrer, const Digest& subject
   }
 }
 
+// Where the registry lets the last writer win, those of one machine at least take turns.
+std::optional<FileLock> Referrers::turn() const {
+  if (locks_.empty()) return std::nullopt;
+  make_folders(locks_);
+  return FileLock(locks_ / "referrers.lock", FileLock::Mode::exclusive);
+}
+
 // Reads, adds and writes; then reads again, since another may have written in between what it had read before.
 void Referrers::add(const Digest& subject, const oci::Descriptor& referrer) {
   const auto answered = ask(subject);
   if (answered && contains(*answered, referrer.digest)) return;
+  const std::optional<FileLock> mine = turn();
   std::vector<oci::Descriptor> wanted = {referrer};
   for (int race = 0; race < kMostRaces; ++race) {
     Listing listing = read_tag(subject);
@@ -149,6 +158,7 @@ bool Referrers::remove(const Digest& subject, const Digest& referrer) {
                                      {404});
   bool had = reply.response.ok();
   if (ask(subject)) return had;
+  const std::optional<FileLock> mine = turn();
   for (int race = 0; race < kMostRaces; ++race) {
     Listing listing = read_tag(subject);
     if (!contains(listing.entries, referrer)) return had;

@@ -33,9 +33,11 @@ class Referrers {
   Listing read_tag(const Digest& subject);
   // True when the registry took it; false: somebody was faster.
   bool write_tag(const Digest& subject, const Listing& listing);
+  std::optional<FileLock> turn() const;
   bool refers_to(const oci::Descriptor& referrer, const Digest& subject);
 
   std::string name_;
+  fs::path locks_;  // of the writers on this machine; empty: none
   std::unique_ptr<Session> session_;
 };
 

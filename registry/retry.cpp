@@ -63,7 +63,12 @@ Clock::Duration pause_before(int next_try, const RetryPolicy& policy, const Outc
   pause = jittered(pause);
   const auto* response = std::get_if<HttpResponse>(&outcome);
   const auto asked = response ? retry_after(*response) : std::nullopt;
-  return asked ? std::clamp(*asked, pause, std::max(pause, policy.longest_asked)) : pause;
+  if (!asked) return pause;
+  const Clock::Duration wanted = std::min(*asked, policy.longest_asked);
+  // A limit on many at once is not outwaited by longer and longer pauses: whoever pauses longest starves. Up to twice
+  // what was asked, so that they do not all come back in the same moment.
+  if (is_throttled(outcome)) return wanted + jittered(std::clamp(wanted, policy.first_pause, policy.longest_pause));
+  return std::max(wanted, pause);
 }
 
 }  // namespace

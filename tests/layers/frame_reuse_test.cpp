@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "tests/layers/support.hpp"
 
 using namespace whittle;
@@ -90,6 +93,23 @@ TEST_CASE("frames of another level, or of a damaged layer, are not copied") {
   CHECK(image.manifest.digest == made_from_nothing(project));
 }
 
+TEST_CASE("a frame that rotted, unnoticed by the blob's time, is not copied") {
+  Project project;
+  const oci::Image first = project.assemble();
+  const fs::path blob = project.store.path(first.layers.at(1).blob.digest);
+  struct stat before {};
+  REQUIRE(::stat(blob.c_str(), &before) == 0);
+  std::string bytes = read_file(blob);
+  for (std::size_t at = 2000; at < bytes.size() / 2; at += 500) bytes[at] ^= 1;
+  std::ofstream(blob, std::ios::binary) << bytes;
+  const timespec times[2] = {before.st_atim, before.st_mtim};
+  REQUIRE(::utimensat(AT_FDCWD, blob.c_str(), times, 0) == 0);
+  write_tree(project.tree, {{"small/0", "changed"}});
+  const oci::Image image = project.assemble();
+  CHECK(copied(project) != "none");  // what is still intact
+  CHECK(image.manifest.digest == made_from_nothing(project));
+}
+
 TEST_CASE("a record of frames that is damaged, cut short or of another layer changes nothing") {
   Project project;
   project.assemble();
@@ -99,7 +119,7 @@ TEST_CASE("a record of frames that is damaged, cut short or of another layer cha
   }
   REQUIRE(records.size() == 1);
   const std::string record = read_file(records[0]);
-  for (const std::size_t size : {std::size_t{0}, std::size_t{50}, record.size() - 48, record.size()}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{50}, record.size() - 56, record.size()}) {
     std::string damaged = record.substr(0, size);
     if (size == record.size()) damaged[100] ^= 4;
     write_file(records[0], damaged);
@@ -113,7 +133,11 @@ TEST_CASE("a record of frames is read as it was written") {
   const FrameRecord record{
       .blob = digest_of("blob"),
       .blob_size = 0x123456789A,
-      .frames = {{.offset = 0x1122334455, .packed_size = 7, .plain_size = 9, .digest = digest_of("a")},
+      .frames = {{.offset = 0x1122334455,
+                  .packed_size = 7,
+                  .plain_size = 9,
+                  .digest = digest_of("a"),
+                  .checksum = 0x8877665544332211},
                  {.offset = 1, .packed_size = 0xFFFFFFFF, .plain_size = 1 << 20, .digest = digest_of("b")}}};
   const std::optional<FrameRecord> again = FrameRecord::decode(record.encode());
   REQUIRE(again);
@@ -124,4 +148,5 @@ TEST_CASE("a record of frames is read as it was written") {
   CHECK(again->frames[1].packed_size == 0xFFFFFFFF);
   CHECK(again->frames[1].plain_size == 1 << 20);
   CHECK(again->frames[1].digest == digest_of("b"));
+  CHECK(again->frames[0].checksum == 0x8877665544332211);
 }

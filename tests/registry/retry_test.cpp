@@ -96,7 +96,8 @@ TEST_CASE("five faults in a row are outlived") {
 TEST_CASE("Retry-After is waited for, in seconds or until a date of the server's own clock") {
   Rig rig;
   rig.run(asking("7"));
-  CHECK(rig.clock.slept[0] == 7s);
+  CHECK(rig.clock.slept[0] >= 7s);
+  CHECK(rig.clock.slept[0] <= 14s);
   CHECK(*retry_after(asking("Sun, 22 Nov 2026 10:00:20 GMT", "Sun, 22 Nov 2026 10:00:00 GMT")) == 20s);
   CHECK(*retry_after(asking("Sun, 22 Nov 2026 09:00:00 GMT", "Sun, 22 Nov 2026 10:00:00 GMT")) == 0s);
   CHECK_FALSE(retry_after(asking("Sun, 22 Nov 2026 10:00:20 GMT")));
@@ -107,7 +108,8 @@ TEST_CASE("Retry-After is waited for, in seconds or until a date of the server's
 TEST_CASE("Retry-After cannot hold us for ever") {
   Rig rig;
   rig.run(asking("86400"));
-  CHECK(rig.clock.slept[0] == 60s);
+  CHECK(rig.clock.slept[0] >= 60s);
+  CHECK(rig.clock.slept[0] <= 65s);
 }
 
 TEST_CASE("nothing is tried again after a request to stop") {
