@@ -72,8 +72,8 @@ void build_with_toolchains(const plan::BuildPlan& plan, const Inputs& inputs, co
 InputKey input_key(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
                    EventSink& events, std::stop_token stop) {
   const Inputs inputs = gather(plan, source, host, runner, events, stop);
-  return {.digest = digest_of(cat("whittle.inputs/1\n", plan.canonical(), "\n", inputs.everything.str(), "\n",
-                                  inputs.tools_identity.str(), "\n")),
+  return {.digest = digest_of(cat("whittle.inputs/2\n", plan.canonical(), "\n", inputs.everything.str(), "\n",
+                                  inputs.mapped.str(), "\n", inputs.tools_identity.str(), "\n")),
           .tools = inputs.all_tools()};
 }
 

@@ -78,6 +78,50 @@ std::string source_date(const plan::BuildPlan& plan) {
   return plan.image.created.empty() ? "0" : plan.image.created;
 }
 
+// What `image.files` takes, whatever the steps are given of it: programs and folders that an earlier build left are
+// hidden from them, and can be in the image all the same.
+class Mapped {
+ public:
+  Mapped(const plan::ImageSettings& image, const fs::path& root) : root_(root) {
+    std::error_code problem;
+    for (const plan::FileMapping& mapping : image.files) {
+      const fs::path real = fs::weakly_canonical(root / mapping.source, problem);
+      std::string place = problem ? mapping.source : real.lexically_relative(root).native();
+      while (place.ends_with('/')) place.pop_back();
+      places_.push_back(place == "." ? "" : place);
+    }
+  }
+
+  bool takes(std::string_view path) const {
+    return std::any_of(places_.begin(), places_.end(),
+                       [&](const std::string& place) { return is_at_or_below(path, place); });
+  }
+
+  // The files of `folders` that are taken.
+  std::vector<SourceFile> below(const std::vector<std::string>& folders) const {
+    std::vector<SourceFile> files;
+    for (const std::string& folder : folders) {
+      const bool concerns = takes(folder) || std::any_of(places_.begin(), places_.end(), [&](const std::string& place) {
+                              return is_at_or_below(place, folder);
+                            });
+      if (!concerns) continue;
+      for (SourceFile& file : list_everything(root_ / folder)) {
+        file.path = cat(folder, "/", file.path);
+        if (takes(file.path)) files.push_back(std::move(file));
+      }
+    }
+    return files;
+  }
+
+ private:
+  static bool is_at_or_below(std::string_view path, std::string_view place) {
+    return place.empty() || path == place || (path.starts_with(place) && path[place.size()] == '/');
+  }
+
+  fs::path root_;
+  std::vector<std::string> places_;  // relative to the root; "" is all of it
+};
+
 }  // namespace
 
 std::string identity_of(const ProbedTool& tool) {
@@ -101,13 +145,21 @@ Inputs gather(const plan::BuildPlan& plan, const fs::path& source, const Host& h
   inputs.tools = probe_tools(plan.tools, run_in, host, runner, stop);
   find_toolchains(inputs, plan, run_in, host, runner, events, stop);
 
-  inputs.files = list_source(inputs.source, host.cache);
+  std::vector<std::string> left_out;
+  inputs.files = list_source(inputs.source, host.cache, &left_out);
+  const Mapped mapped(plan.image, inputs.source);
+  std::vector<SourceFile> only_mapped = mapped.below(left_out);
   if (!plan.toolchains.empty()) {
-    std::erase_if(inputs.files, [&](const SourceFile& file) { return is_object_or_program(inputs.source, file); });
+    std::erase_if(inputs.files, [&](const SourceFile& file) {
+      if (!is_object_or_program(inputs.source, file)) return false;
+      if (mapped.takes(file.path)) only_mapped.push_back(file);
+      return true;
+    });
   }
   StatIndex index(host.cache / "index" / identifier_of(inputs.source), events);
   const std::vector<std::string> all = {"**"};
   inputs.everything = digest_of_source(inputs.source, inputs.files, all, plan.image.ignore, index);
+  inputs.mapped = digest_of_source(inputs.source, only_mapped, all, {}, index);
   for (const plan::Step& step : plan.steps) {
     inputs.of_steps.push_back(
         step.inputs == all ? inputs.everything

@@ -19,6 +19,7 @@ struct Inputs {
   std::vector<FoundToolchain> toolchains;
   std::vector<std::string> missing_programs;  // of the others
   Digest everything;                          // of all source files that count
+  Digest mapped;                              // of files that only the image takes, which steps do not see
   std::vector<Digest> of_steps;               // of the source files that each step declares as inputs
   Digest tools_identity;                      // of tools, toolchains and, for C and C++, the system's packages
 

@@ -67,6 +67,7 @@ class Lister {
   }
 
   std::vector<SourceFile> files;
+  std::vector<std::string> left_out;
 
  private:
   Error unreadable(const std::string& prefix) const {
@@ -86,7 +87,10 @@ class Lister {
     FileDescriptor opened;
     if (S_ISDIR(file.status.st_mode)) {
       opened = FileDescriptor(::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (!everything_ && opened && holds_build_products(opened.get())) return;
+      if (!everything_ && opened && holds_build_products(opened.get())) {
+        left_out.push_back(std::move(file.path));
+        return;
+      }
     }
     const bool is_folder = S_ISDIR(file.status.st_mode);
     const std::string below = file.path;
@@ -128,11 +132,13 @@ std::string_view without_slashes(std::string_view pattern) {
   return pattern;
 }
 
-std::vector<SourceFile> listed(const fs::path& root, const fs::path& apart, bool everything) {
+std::vector<SourceFile> listed(const fs::path& root, const fs::path& apart, bool everything,
+                               std::vector<std::string>* left_out = nullptr) {
   Lister lister(root, apart, everything);
   lister.list(FileDescriptor(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), "", 0);
   std::sort(lister.files.begin(), lister.files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.path < b.path; });
+  if (left_out != nullptr) *left_out = std::move(lister.left_out);
   return std::move(lister.files);
 }
 
@@ -143,8 +149,8 @@ bool is_input(std::string_view path, std::span<const std::string> inputs) {
 
 }  // namespace
 
-std::vector<SourceFile> list_source(const fs::path& root, const fs::path& apart) {
-  return listed(root, apart, false);
+std::vector<SourceFile> list_source(const fs::path& root, const fs::path& apart, std::vector<std::string>* left_out) {
+  return listed(root, apart, false, left_out);
 }
 
 std::vector<SourceFile> list_everything(const fs::path& root) {

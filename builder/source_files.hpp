@@ -22,7 +22,9 @@ struct SourceFile {
 // Everything below `root`, sorted by path, without `.git`, `.hg`, `.svn` and `.whittle`, without the folder
 // `apart` (whittle's cache may lie in the tree) and without what holds build products: a CACHEDIR.TAG or a
 // CMakeCache.txt. One status call a file and no reading. A folder that cannot be listed is an Error(usage) naming it.
-std::vector<SourceFile> list_source(const fs::path& root, const fs::path& apart = {});
+// The folders of build products are added to `left_out`, if it is given.
+std::vector<SourceFile> list_source(const fs::path& root, const fs::path& apart = {},
+                                    std::vector<std::string>* left_out = nullptr);
 // The same without leaving anything out.
 std::vector<SourceFile> list_everything(const fs::path& root);
 

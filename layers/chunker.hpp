@@ -10,7 +10,7 @@
 namespace whittle::layers {
 
 inline constexpr std::size_t kZerosMinimum = 1024;  // a run this long is a chunk of its own
-inline constexpr std::size_t kChunkMinimum = 256 << 10;
+inline constexpr std::size_t kChunkMinimum = 512 << 10;
 inline constexpr std::size_t kChunkMaximum = 1 << 20;
 // One less: a file of 2^20 zeros that equals the first chunk of another file makes Podman's pull fail.
 inline constexpr std::size_t kZerosMaximum = kChunkMaximum - 1;

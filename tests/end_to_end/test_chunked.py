@@ -8,7 +8,7 @@ import tarfile
 import unittest
 
 from support.case import WhittleTestCase
-from support.dual_blob import PODMAN, STARGZ, STARGZ_SIZE, ZEROS_MAXIMUM, dual_blob, sha256
+from support.dual_blob import PODMAN, STARGZ, STARGZ_SIZE, WHITTLES, ZEROS_MAXIMUM, dual_blob, sha256
 from support.layouts import INDEX
 from support.oracles import oracle, oracle_program
 from support.parties import Registry, program, skopeo_copy
@@ -100,7 +100,7 @@ class Layers(ChunkedTestCase):
         built = self.build_tree("chunked")
         kinds = set()
         for _, blob, _ in self.layers(self.manifest(built.digest)):
-            ours, theirs = toc_and_tar_split(blob), dual_blob(unzstd(blob))
+            ours, theirs = toc_and_tar_split(blob), dual_blob(unzstd(blob), cuts=WHITTLES)
             self.assertEqual(without_places(ours[0]["entries"]), without_places(theirs.toc["entries"]))
             self.assertEqual(ours[1], [{**line, "position": number} for number, line in enumerate(theirs.tar_split)])
             self.assertEqual(blob[-112:-80], blob[-40:-8], "the first four words of the footers")

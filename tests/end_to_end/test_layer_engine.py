@@ -411,6 +411,23 @@ class Reuse(EngineTestCase):
                 change()
                 self.assert_as_if_built_anew(name)
 
+    def test_a_mapped_program_or_build_product_is_looked_at_although_no_step_sees_it(self):
+        data = self.tree / "data"
+        program = bytearray(Path("/bin/true").read_bytes())
+        (data / "tool").write_bytes(program)
+        (data / "tool").chmod(0o755)
+        (data / "made").mkdir()
+        (data / "made/CMakeCache.txt").write_text("")
+        (data / "made/page.html").write_text("one")
+        digests = [self.build(self.tree).digest]
+        program[-1] ^= 1
+        (data / "tool").write_bytes(program)
+        digests.append(self.build(self.tree).digest)
+        (data / "made/page.html").write_text("two")
+        digests.append(self.build(self.tree).digest)
+        self.assertEqual(len(set(digests)), 3)
+        self.assert_as_if_built_anew()
+
     def test_damaged_records_are_not_believed(self):
         for number, damage in enumerate((lambda data: data[: len(data) // 2], lambda data: data[:-20] + b"x" + data[-19:], lambda data: b"")):
             for path in (self.cache / "layers").iterdir():

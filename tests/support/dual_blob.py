@@ -25,7 +25,6 @@ from pathlib import Path
 from support.layouts import CONFIG, INDEX, LAYER_ZSTD, MANIFEST, REF_NAME
 
 ZEROS_MINIMUM = 1024  # a run this long is a chunk of its own
-CHUNK_MINIMUM = 256 << 10
 CHUNK_MAXIMUM = 1 << 20
 # One less, since Podman takes a multi-chunk file for the same as a file of another layer that equals its first chunk, and fails:
 # files of 2^20 zeros exist, files of this length hardly.
@@ -46,6 +45,19 @@ STARGZ = "containerd.io/snapshot/stargz/toc.digest"
 STARGZ_SIZE = "io.containers.estargz.uncompressed-size"
 
 
+@dataclass(frozen=True)
+class Cuts:
+    """A file is cut after a byte where the rolling sum has all bits of `mask`, when the chunk has `minimum` bytes."""
+
+    mask: int
+    minimum: int
+
+
+# The format leaves the choice to the writer; the fewer chunks, the smaller the blob.
+PODMANS = Cuts(0xFFFF, 1)
+WHITTLES = Cuts(0x3FFFF, 512 << 10)
+
+
 @dataclass
 class DualBlob:
     data: bytes
@@ -56,7 +68,7 @@ class DualBlob:
     stargz_annotations: dict
 
 
-def dual_blob(tar, level=3, change_toc=lambda toc: None):
+def dual_blob(tar, level=3, change_toc=lambda toc: None, cuts=PODMANS):
     """The blob of a tar, with frames by the `zstd` program. `change_toc` may spoil the table of contents before it is written."""
     blob = bytearray()
     entries, tar_split = [], []
@@ -73,7 +85,7 @@ def dual_blob(tar, level=3, change_toc=lambda toc: None):
         if content:
             blob += frame(pending, level)
             pending.clear()
-            entries += write_chunks(blob, entry, content, level)
+            entries += write_chunks(blob, entry, content, level, cuts)
     pending += tar[at:]
     tar_split.append(segment(tar[at:]))
     blob += frame(pending, level)
@@ -107,9 +119,9 @@ def dual_blob(tar, level=3, change_toc=lambda toc: None):
     )
 
 
-def write_chunks(blob, entry, content, level):
+def write_chunks(blob, entry, content, level, cuts):
     """Appends the frames of a file and completes its entry, which is also its first chunk; returns the entries of the others."""
-    pieces = chunks(content)
+    pieces = chunks(content, cuts)
     # Podman makes holes of these chunks instead of fetching them. Were all of a file's chunks of this kind, and nothing else
     # missing, it would send a request without a range.
     all_zero = all(is_zeros for _, _, is_zeros in pieces)
@@ -131,19 +143,19 @@ def write_chunks(blob, entry, content, level):
     return chunk_entries[1:]
 
 
-def chunks(content):
+def chunks(content, cuts):
     """[(offset, size, is zeros)]: cut by content between a minimum and a maximum."""
     found = []
     at = 0
     for run in [*re.finditer(rb"\0{%d,}" % ZEROS_MINIMUM, content), None]:
         start, end = run.span() if run else (len(content), len(content))
-        found += [(offset, size, False) for offset, size in rollsum_chunks(content, at, start)]
+        found += [(offset, size, False) for offset, size in rollsum_chunks(content, at, start, cuts)]
         found += [(offset, min(ZEROS_MAXIMUM, end - offset), True) for offset in range(start, end, ZEROS_MAXIMUM)]
         at = end
     return found
 
 
-def rollsum_chunks(content, begin, end):
+def rollsum_chunks(content, begin, end, cuts):
     """Perkeep's rolling checksum over the last 64 bytes. It starts as if 64 zeros came before, which is also true after a run of
     zeros, and goes on across cuts."""
     window = bytearray(64)
@@ -154,7 +166,7 @@ def rollsum_chunks(content, begin, end):
         first += content[at] - dropped
         second += first - 64 * (dropped + 31)
         size = at + 1 - chunk
-        if (second & 0x3FFFF == 0x3FFFF and size >= CHUNK_MINIMUM) or size == CHUNK_MAXIMUM:
+        if (second & cuts.mask == cuts.mask and size >= cuts.minimum) or size == CHUNK_MAXIMUM:
             yield chunk, size
             chunk = at + 1
     if chunk < end:
