@@ -127,10 +127,14 @@ void AtomicFile::write(Bytes bytes) {
 }
 
 void AtomicFile::commit(const fs::path& target, unsigned mode) {
-  if (::fchmod(file_.get(), mode) != 0 || ::fsync(file_.get()) != 0) throw file_error("write", target);
-  if (::rename(temporary_.c_str(), target.c_str()) != 0) throw file_error("write", target);
+  put_in_place(file_.get(), temporary_, target, mode);
   temporary_.clear();
   file_.reset();
+}
+
+void put_in_place(int file, const fs::path& from, const fs::path& target, unsigned mode) {
+  if (::fchmod(file, mode) != 0 || ::fsync(file) != 0) throw file_error("write", target);
+  if (::rename(from.c_str(), target.c_str()) != 0) throw file_error("write", target);
   sync_folder(target.parent_path());
 }
 

@@ -70,6 +70,9 @@ class AtomicFile : public Sink {
   std::uint64_t written_ = 0, started_ = 0;  // of which the disk has been set to work on `started_`
 };
 
+// What its commit does, for a file that came about otherwise: `from`, open as `file`, becomes `target`.
+void put_in_place(int file, const fs::path& from, const fs::path& target, unsigned mode);
+
 // `AtomicFile` for a text that is in memory.
 void write_file(const fs::path& path, std::string_view text, unsigned mode = 0644);
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -145,14 +144,8 @@ Descriptor BlobStore::put(std::string_view content, std::string_view media_type)
 }
 
 void BlobStore::adopt(const fs::path& file, int descriptor, const Digest& digest) {
-  const fs::path target = path(digest);
-  const auto failed = [&] {
-    return system_error(Exit::export_failed, cat("cannot write ", backticked(target.native())));
-  };
   ::futimens(descriptor, sealing(std::time(nullptr), digest).data());
-  if (::fchmod(descriptor, 0444) != 0 || ::fsync(descriptor) != 0) throw failed();
-  if (::rename(file.c_str(), target.c_str()) != 0) throw failed();
-  sync_folder(folder());
+  put_in_place(descriptor, file, path(digest), 0444);
 }
 
 void BlobStore::remove(const Digest& digest) {
