@@ -71,15 +71,17 @@ void build_with_toolchains(const plan::BuildPlan& plan, const Inputs& inputs, co
 
 InputKey input_key(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
                    EventSink& events, std::stop_token stop) {
-  const Inputs inputs = gather(plan, source, host, runner, events, stop);
+  auto found = std::make_shared<const Inputs>(gather(plan, source, host, runner, events, stop));
+  const Inputs& inputs = *found;
   return {.digest = digest_of(cat("whittle.inputs/2\n", plan.canonical(), "\n", inputs.everything.str(), "\n",
                                   inputs.mapped.str(), "\n", inputs.tools_identity.str(), "\n")),
-          .tools = inputs.all_tools()};
+          .tools = inputs.all_tools(),
+          .inputs = std::move(found)};
 }
 
-Built build(const plan::BuildPlan& plan, const fs::path& source, const Host& host, const Options& options,
+Built build(const plan::BuildPlan& plan, InputKey found, const Host& host, const Options& options,
             ProcessRunner& runner, EventSink& events, std::stop_token stop) {
-  const Inputs inputs = gather(plan, source, host, runner, events, stop);
+  const Inputs& inputs = *found.inputs;
   const Digest key = result_key(plan, inputs);
   StepCache cache(host.cache / "steps", events);
   if (std::optional<Built> built = kept_result(key, plan, inputs, host, cache)) return std::move(*built);

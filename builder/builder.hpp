@@ -42,13 +42,14 @@ struct Built {
 struct InputKey {
   Digest digest;
   std::vector<ProbedTool> tools;
+  std::shared_ptr<const struct Inputs> inputs;  // what was found, for `build`
 };
 InputKey input_key(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
                    EventSink& events, std::stop_token stop);
 
-// Throws Error(build_failed) with the last lines and the log's place, Error(not_static) with every
-// reason, Error(transient) after a cancellation.
-Built build(const plan::BuildPlan& plan, const fs::path& source, const Host& host, const Options& options,
+// Builds what `input_key` has found, with the same plan and host. Throws Error(build_failed) with the last lines and
+// the log's place, Error(not_static) with every reason, Error(transient) after a cancellation.
+Built build(const plan::BuildPlan& plan, InputKey found, const Host& host, const Options& options,
             ProcessRunner& runner, EventSink& events, std::stop_token stop);
 
 // Removes what interrupted builds left in the cache. False while a build is running: what else is in the

@@ -135,11 +135,11 @@ void deliver(const BuildResult& result, const BuildOptions& options, const oci::
   if (options.push) push_image(result.root, blobs, result.name, options.allow_http, session);
 }
 
-// What a client fetches that can read everything: the last manifest of an index of several.
+// What a client fetches that can read everything.
 std::uint64_t compressed_size(const oci::BlobStore& blobs, const oci::Descriptor& root) {
   oci::Descriptor image = root;
   if (oci::media_type::is_index(root.media_type)) {
-    image = oci::Index::decode(blobs.read(root, oci::kMaximumManifest), "the image's index").manifests.back();
+    image = oci::load_image(blobs, root, root.platform.value_or(oci::Platform::host())).manifest;
   }
   std::uint64_t total = 0;
   for (const oci::Descriptor& blob : oci::closure(blobs, image)) total += blob.size;
@@ -152,14 +152,16 @@ struct Assembled {
 };
 
 // build → compose → partition → assemble.
-Assembled make_image(const plan::BuildPlan& plan, const fs::path& source, const layers::BaseFacts& facts,
-                     const BuildOptions& options, oci::BlobStore& blobs, Session& session) {
+Assembled make_image(const plan::BuildPlan& plan, builder::InputKey inputs, const fs::path& source,
+                     const layers::BaseFacts& facts, const BuildOptions& options, oci::BlobStore& blobs,
+                     Session& session) {
   EventSink& events = session.events();
 
   // Runs the steps. Beyond this point programs exist and are proved, and no more processes start.
   events.emit(StageStarted{"build", plan.steps.empty() ? "nothing to run" : cat(plan.steps.size(), " steps")});
-  const builder::Built built = builder::build(plan, source, session.host(), {.offline = options.offline, .jobs = 0},
-                                              session.runner(), events, session.stop());
+  const builder::Built built =
+      builder::build(plan, std::move(inputs), session.host(), {.offline = options.offline, .jobs = 0}, session.runner(),
+                     events, session.stop());
 
   // Puts every file in its place. Beyond this point modes and owners are normalised and no two files collide.
   layers::RootFilesystem root = layers::compose(built.plan, built.artifacts, built.needs, source, facts, events);
@@ -223,8 +225,11 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   oci::Layout store = session.open_store();
   const layers::BaseFacts facts;
   const fs::path& source = tree.context().root();
-  const builder::InputKey inputs =
-      builder::input_key(plan, source, session.host(), session.runner(), events, session.stop());
+  const auto look = [&] {
+    return builder::input_key(plan, source, session.host(), session.runner(), events, session.stop());
+  };
+  builder::InputKey inputs = look();
+  const Digest before = inputs.digest;
   const Digest key = image_key(inputs, plan, facts, session);
   BuildRecords records(session.cache_folder() / "builds", store.blobs());
   if (const std::optional<BuildRecords::Record> record = records.find(key)) {
@@ -232,13 +237,11 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
     result.root = record->root;
     result.unchanged = true;
   } else {
-    const Assembled assembled = make_image(plan, source, facts, options, store.blobs(), session);
+    const Assembled assembled = make_image(plan, std::move(inputs), source, facts, options, store.blobs(), session);
     for (const std::string& warning : assembled.warnings) events.warn(warning);
     result.root = assembled.root;
     // The key speaks of the tree as it was at the beginning; the image, of files as they were when they were read.
-    const builder::InputKey afterwards =
-        builder::input_key(plan, source, session.host(), session.runner(), events, session.stop());
-    if (afterwards.digest == inputs.digest) {
+    if (look().digest == before) {
       records.remember(key, {.root = assembled.root, .warnings = assembled.warnings});
     } else {
       events.warn(

@@ -82,7 +82,7 @@ struct Workshop {
 
   Built build(const plan::BuildPlan& plan, const Options& options = {}) {
     ran.clear();
-    return builder::build(plan, machine.source, machine.host, options, runner, machine.events, stop.get_token());
+    return machine.build(plan, options, runner, machine.events, stop.get_token());
   }
   InputKey key(const plan::BuildPlan& plan) {
     return input_key(plan, machine.source, machine.host, runner, machine.events, {});

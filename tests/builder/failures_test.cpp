@@ -95,9 +95,7 @@ TEST_CASE("cancelling leaves no process and no work folder") {
       }
     }
   } events(stop);
-  const Error error = error_of([&] {
-    builder::build(sleeping_plan(), machine.source, machine.host, {}, machine.runner, events, stop.get_token());
-  });
+  const Error error = error_of([&] { machine.build(sleeping_plan(), {}, machine.runner, events, stop.get_token()); });
   CHECK(error.exit() == Exit::transient);
   CHECK(error.message() == "cancelled during step `wait`");
   REQUIRE(events.child > 0);
@@ -124,7 +122,7 @@ TEST_CASE("a build that was killed leaves nothing that the next one would stumbl
       }
     } events(ends[1]);
     try {
-      builder::build(sleeping_plan(), machine.source, machine.host, {}, machine.runner, events, {});
+      machine.build(sleeping_plan(), {}, machine.runner, events, {});
     } catch (...) {
     }
     ::_exit(0);

@@ -39,7 +39,11 @@ struct Machine {
   }
 
   Built build(const plan::BuildPlan& plan, const Options& options = {}) {
-    return builder::build(plan, source, host, options, runner, events, {});
+    return build(plan, options, runner, events, {});
+  }
+  Built build(const plan::BuildPlan& plan, const Options& options, ProcessRunner& with, EventSink& to,
+              const std::stop_token& stop) {
+    return builder::build(plan, input_key(plan, source, host, with, to, stop), host, options, with, to, stop);
   }
 
   std::vector<std::string> notes() const {
