@@ -1,9 +1,6 @@
 // Autotools: Makefile.am is read for the programs, and the ELF files that appeared settle where they lie.
-#include <algorithm>
-
 #include "base/text.hpp"
 #include "detectors/autotools_project.hpp"
-#include "detectors/compilers.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/places.hpp"
 
@@ -12,11 +9,6 @@ namespace whittle::detectors {
 namespace {
 
 constexpr int kScore = 60;
-
-// All flags are words of the compiler: libtool drops `-static` from LDFLAGS, never from CC.
-std::string compiler_words(std::string_view compiler) {
-  return cat(compiler, " -O2 ${compile_flags} ${link_flags}");
-}
 
 plan::Step generate_step(const Surroundings& surroundings) {
   plan::Step step;
@@ -37,6 +29,7 @@ plan::Step configure_step(const Surroundings& surroundings, const AutotoolsProje
                                        "--disable-dependency-tracking"});
   }
   for (const std::string& argument : build_arguments(surroundings.config)) step.argv.push_back(argument);
+  // libtool drops `-static` from LDFLAGS, never from CC.
   step.env = {{"CC", compiler_words("${cc}")}};
   if (is_cpp) step.env["CXX"] = compiler_words("${cxx}");
   // A clone has the times of its checkout, by which make would run again what the release's author ran.
@@ -58,70 +51,41 @@ plan::Step build_step(const Surroundings& surroundings) {
   return step;
 }
 
-std::vector<AutotoolsProgram> chosen_of(const AutotoolsProject& project, const plan::Config& config) {
-  if (!config.targets) return project.unread.empty() ? project.programs : std::vector<AutotoolsProgram>{};
-  std::vector<AutotoolsProgram> chosen;
-  for (const std::string& target : config.targets->values) {
-    const auto known = std::find_if(project.programs.begin(), project.programs.end(),
-                                    [&](const AutotoolsProgram& program) { return program.name == target; });
-    chosen.push_back(known != project.programs.end() ? *known : AutotoolsProgram{target, config.targets->source, "."});
-  }
-  return chosen;
-}
-
-void add_outputs(plan::Detection& detection, const AutotoolsProject& project,
-                 const std::vector<AutotoolsProgram>& chosen, const Surroundings& surroundings) {
-  plan::BuildPlan& plan = detection.plan;
-  for (const AutotoolsProgram& program : chosen) {
-    const std::string name = safe_name(program.name);
-    plan::Output output;
-    output.built = cat(step_folder(surroundings, program.folder), "/");
-    output.installed = cat("/bin/", name);
-    output.process = name;
-    output.target = program.name;
-    plan.outputs.push_back(std::move(output));
-    plan.values[cat("program ", name)] = {program.name, program.source};
-  }
-  if (!chosen.empty()) return;
-  plan::Output output;
-  output.built = cat(step_folder(surroundings), "/");
-  output.installed = "/bin/";
-  output.target = "*";
-  plan.outputs.push_back(std::move(output));
-  detection.warnings.push_back(cat(project.unread.empty() ? "no program could be read from a Makefile.am"
-                                                          : cat("the programs of ", project.unread, " cannot be read"),
-                                   ": the programs will be those that appear"));
-}
-
 std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const plan::SourceTree& tree = surroundings.app;
   const std::optional<AutotoolsProject> project = read_autotools_project(tree);
   const std::vector<std::string> sources = project ? c_sources(tree) : std::vector<std::string>{};
   if (sources.empty()) return std::nullopt;
-  const bool has_cpp = std::any_of(sources.begin(), sources.end(), is_cpp);
-  const std::vector<AutotoolsProgram> chosen = chosen_of(*project, surroundings.config);
+  const bool has_cpp = has_cpp_source(sources);
+  // With a list that cannot be read, those that can are not all.
+  const bool is_known = project->unread.empty() || surroundings.config.targets;
+  const ProgramChoice choice = choose_programs(is_known ? project->programs : std::vector<CProgram>{},
+                                               surroundings.config, "configure", "a Makefile.am", project->unread);
 
   plan::Detection detection{.detector = "autotools", .language = has_cpp ? "cpp" : "c", .score = kScore};
   detection.may_have_other_programs = true;
   plan::BuildPlan& plan = detection.plan;
   detection.evidence.push_back({project->script, project->name_line, "autotools project"});
   detection.evidence.push_back({sources.front(), 0, "C or C++ source"});
-  plan.name = safe_name(project->name.empty() ? surroundings.app.name() : project->name);
-  plan.values["name"] = {
-      plan.name, project->name.empty() ? "inferred from the folder" : cat(project->script, ":", project->name_line)};
-  for (const AutotoolsProgram& program : project->programs) {
-    detection.apps.push_back({program.name, program.folder, chosen.size() == 1 || program.name == plan.name});
+  name_application(plan, project->name, cat(project->script, ":", project->name_line), surroundings);
+  for (const CProgram& program : project->programs) {
+    detection.apps.push_back(
+        {program.target, program.folder, choice.programs.size() == 1 || program.target == plan.name});
   }
   if (!project->has_configure) {
     plan.tools = {{"autoreconf", "", ""}, {"automake", "", ""}};
     plan.steps = {generate_step(surroundings)};
   }
   plan.tools.push_back({"make", "", ""});
-  const std::string toolchain = surroundings.config.toolchain ? surroundings.config.toolchain->value : "auto";
-  plan.toolchains = toolchains_for(has_cpp ? CLanguage::cpp : CLanguage::c, toolchain, surroundings.platform);
+  add_toolchains(plan, has_cpp, surroundings);
   plan.steps.push_back(configure_step(surroundings, *project, has_cpp));
   plan.steps.push_back(build_step(surroundings));
-  add_outputs(detection, *project, chosen, surroundings);
+  for (const CProgram& program : choice.programs) {
+    add_output(plan, cat(step_folder(surroundings, program.folder), "/"), program);
+  }
+  if (choice.programs.empty()) {
+    add_unread_outputs(detection, cat(step_folder(surroundings), "/"), choice.why, "that appear");
+  }
   return detection;
 }
 

@@ -70,7 +70,11 @@ void read_makefile(const plan::SourceTree& tree, const std::string& file, Autoto
       if (name.empty()) continue;
       const bool is_certain = conditions == 0 && name.find_first_of("$@/") == std::string_view::npos;
       if (is_certain) {
-        project.programs.push_back({std::string(name), cat(file, ":", line.number), folder_of(file)});
+        project.programs.push_back({.target = std::string(name),
+                                    .file_name = std::string(name),
+                                    .source = cat(file, ":", line.number),
+                                    .folder = folder_of(file),
+                                    .is_installed = true});
       } else if (project.unread.empty()) {
         project.unread = cat(file, ":", line.number);
       }

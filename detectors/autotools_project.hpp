@@ -5,24 +5,18 @@
 #include <string>
 #include <vector>
 
-#include "plan/source_tree.hpp"
+#include "detectors/c_project.hpp"
 
 namespace whittle::detectors {
-
-struct AutotoolsProgram {
-  std::string name;
-  std::string source;  // "src/Makefile.am:3"
-  std::string folder;
-};
 
 struct AutotoolsProject {
   std::string script;  // "configure.ac", "configure.in", or only "configure"
   std::string name;    // of AC_INIT; empty when it is computed
   int name_line = 0;
-  bool has_configure = false;              // it is there: a release
-  bool is_autoconf = true;                 // made by autoconf, so that it takes autoconf's options
-  std::vector<AutotoolsProgram> programs;  // bin_PROGRAMS and sbin_PROGRAMS, without folders of tests
-  std::string unread;                      // a list of programs that is computed or conditional
+  bool has_configure = false;      // it is there: a release
+  bool is_autoconf = true;         // made by autoconf, so that it takes autoconf's options
+  std::vector<CProgram> programs;  // bin_PROGRAMS and sbin_PROGRAMS, without folders of tests
+  std::string unread;              // a list of programs that is computed or conditional
 };
 
 // Nothing when the root has no configure script and no source of one.

@@ -4,7 +4,6 @@
 
 #include "base/text.hpp"
 #include "detectors/cmake_project.hpp"
-#include "detectors/compilers.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/places.hpp"
 
@@ -35,50 +34,6 @@ std::map<std::string, std::string> definitions_of(const plan::Config& config) {
   return definitions;
 }
 
-// Installed programs; without any, all that are no tests.
-std::vector<CMakeProgram> product_of(const CMakeProject& project) {
-  std::vector<CMakeProgram> installed, others;
-  for (const CMakeProgram& program : project.programs) {
-    if (program.is_installed) {
-      installed.push_back(program);
-    } else if (!is_test_name(program.target)) {
-      others.push_back(program);
-    }
-  }
-  return installed.empty() ? others : installed;
-}
-
-struct Choice {
-  std::vector<CMakeProgram> programs;  // empty: whatever CMake reports
-  std::string why;                     // nothing is promised
-};
-
-Choice choice_of(const CMakeProject& project, const plan::Config& config) {
-  Choice choice;
-  if (config.targets) {
-    for (const std::string& target : config.targets->values) {
-      const auto known = std::find_if(
-          project.programs.begin(), project.programs.end(),
-          [&](const CMakeProgram& program) { return program.target == target || program.file_name == target; });
-      choice.programs.push_back(known != project.programs.end()
-                                    ? *known
-                                    : CMakeProgram{target, target, config.targets->source, ".", true, false});
-    }
-    return choice;
-  }
-  choice.programs = product_of(project);
-  if (choice.programs.empty()) {
-    choice.why = project.unread.empty() ? "no program could be read from CMakeLists.txt"
-                                        : cat("the programs of ", project.unread, " cannot be read");
-  } else if (std::any_of(choice.programs.begin(), choice.programs.end(),
-                         [](const auto& program) { return !program.is_certain; })) {
-    choice.why = cat("whether ", backticked(choice.programs.front().target),
-                     " is built depends on a condition that only CMake can decide");
-    choice.programs.clear();
-  }
-  return choice;
-}
-
 plan::Step configure_step(const Surroundings& surroundings, bool is_cpp) {
   plan::Step step;
   step.name = "configure";
@@ -105,12 +60,12 @@ plan::Step configure_step(const Surroundings& surroundings, bool is_cpp) {
   return step;
 }
 
-plan::Step build_step(const Surroundings& surroundings, const std::vector<CMakeProgram>& programs) {
+plan::Step build_step(const Surroundings& surroundings, const std::vector<CProgram>& programs) {
   plan::Step step;
   step.name = programs.size() == 1 ? cat("compile ", programs.front().file_name) : "compile";
   step.argv = {"cmake", "--build", "${work}/build", "--parallel", "${jobs}"};
   if (!programs.empty()) step.argv.push_back("--target");
-  for (const CMakeProgram& program : programs) step.argv.push_back(program.target);
+  for (const CProgram& program : programs) step.argv.push_back(program.target);
   step.folder = step_folder(surroundings);
   step.report = plan::Report::cmake_file_api;
   step.report_folder = "build";
@@ -118,52 +73,32 @@ plan::Step build_step(const Surroundings& surroundings, const std::vector<CMakeP
 }
 
 bool needs_cpp(const plan::SourceTree& tree, const CMakeProject& project) {
-  if (!project.enables_cpp) return false;
-  const std::vector<std::string> sources = c_sources(tree);
-  return std::any_of(sources.begin(), sources.end(), is_cpp);
+  return project.enables_cpp && has_cpp_source(c_sources(tree));
 }
 
-plan::Output output_of(const std::string& target, const std::string& file_name) {
-  plan::Output output;
-  output.built = "build/";
-  output.installed = cat("/bin/", file_name);
-  output.process = file_name;
-  output.target = target;
-  return output;
-}
-
-void name_application(plan::BuildPlan& plan, const CMakeProject& project, const Choice& choice,
-                      const Surroundings& surroundings) {
-  if (!project.name.empty()) {
-    plan.name = safe_name(project.name);
-    plan.values["name"] = {plan.name, cat("CMakeLists.txt:", project.name_line)};
-  } else if (choice.programs.size() == 1) {
-    plan.name = safe_name(choice.programs.front().file_name);
-    plan.values["name"] = {plan.name, choice.programs.front().source};
-  } else {
-    plan.name = safe_name(surroundings.app.name());
-    plan.values["name"] = {plan.name, "inferred from the folder"};
+void name_after(plan::BuildPlan& plan, const CMakeProject& project, const ProgramChoice& choice,
+                const Surroundings& surroundings) {
+  const bool is_named = !project.name.empty();
+  if (!is_named && choice.programs.size() == 1) {
+    return name_application(plan, choice.programs.front().file_name, choice.programs.front().source, surroundings);
   }
+  name_application(plan, project.name, cat("CMakeLists.txt:", project.name_line), surroundings);
 }
 
 std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const plan::SourceTree& tree = surroundings.app;
   if (!tree.has("CMakeLists.txt")) return std::nullopt;
   const CMakeProject project = read_cmake_project(tree, definitions_of(surroundings.config));
-  const Choice choice = choice_of(project, surroundings.config);
+  const ProgramChoice choice =
+      choose_programs(project.programs, surroundings.config, "CMake", "CMakeLists.txt", project.unread);
   const bool has_cpp = needs_cpp(tree, project);
 
   plan::Detection detection{.detector = "cmake", .language = has_cpp ? "cpp" : "c", .score = kScore};
   detection.may_have_other_programs = true;
   plan::BuildPlan& plan = detection.plan;
   detection.evidence.push_back({"CMakeLists.txt", project.name_line, "CMake project"});
-  name_application(plan, project, choice, surroundings);
-  for (const CMakeProgram& program : project.programs) {
-    const bool is_chosen = std::any_of(choice.programs.begin(), choice.programs.end(),
-                                       [&](const CMakeProgram& one) { return one.target == program.target; });
-    const bool is_default = is_chosen && (choice.programs.size() == 1 || program.file_name == plan.name);
-    detection.apps.push_back({program.file_name, program.folder, is_default});
-  }
+  name_after(plan, project, choice, surroundings);
+  add_apps(detection, project.programs, choice);
 
   plan::Tool cmake{"cmake", "", ""};
   if (!project.minimum.empty()) {
@@ -171,19 +106,10 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
     plan.values["cmake"] = {project.minimum, cmake.source};
   }
   plan.tools = {cmake, {"ninja", "", ""}};
-  const std::string toolchain = surroundings.config.toolchain ? surroundings.config.toolchain->value : "auto";
-  plan.toolchains = toolchains_for(has_cpp ? CLanguage::cpp : CLanguage::c, toolchain, surroundings.platform);
+  add_toolchains(plan, has_cpp, surroundings);
   plan.steps = {configure_step(surroundings, has_cpp), build_step(surroundings, choice.programs)};
-  for (const CMakeProgram& program : choice.programs) {
-    plan.outputs.push_back(output_of(program.target, safe_name(program.file_name)));
-    plan.values[cat("program ", safe_name(program.file_name))] = {program.target, program.source};
-  }
-  if (choice.programs.empty()) {
-    plan::Output output = output_of("*", "");
-    output.process.clear();
-    plan.outputs.push_back(std::move(output));
-    detection.warnings.push_back(cat(choice.why, ": the programs will be those that CMake reports"));
-  }
+  for (const CProgram& program : choice.programs) add_output(plan, "build/", program);
+  if (choice.programs.empty()) add_unread_outputs(detection, "build/", choice.why, "that CMake reports");
   return detection;
 }
 

@@ -53,8 +53,8 @@ class Walker {
 
   CMakeProject project() {
     walk_folder(".", top_, true);
-    std::vector<CMakeProgram> programs;
-    for (CMakeProgram& program : project_.programs) {
+    std::vector<CProgram> programs;
+    for (CProgram& program : project_.programs) {
       program.is_installed = installed_.contains(program.target);
       if (const auto name = output_names_.find(program.target); name != output_names_.end())
         program.file_name = name->second;
@@ -346,7 +346,7 @@ class Walker {
     if (says(words, "IMPORTED") || says(words, "ALIAS") || says(words, "EXCLUDE_FROM_ALL") || is_aside(path)) return;
     const std::string& target = words.list.front();
     const bool is_known = std::any_of(project_.programs.begin(), project_.programs.end(),
-                                      [&](const CMakeProgram& program) { return program.target == target; });
+                                      [&](const CProgram& program) { return program.target == target; });
     if (is_known) return;  // two branches of a condition, or a file that is read twice
     project_.programs.push_back({target, target, cat(path, ":", line), folder, is_certain, false});
   }

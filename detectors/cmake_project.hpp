@@ -6,24 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "plan/source_tree.hpp"
+#include "detectors/c_project.hpp"
 
 namespace whittle::detectors {
-
-struct CMakeProgram {
-  std::string target, file_name;  // file_name: OUTPUT_NAME
-  std::string source;             // "src/CMakeLists.txt:12"
-  std::string folder;
-  bool is_certain = true;  // not inside a condition that only CMake can decide
-  bool is_installed = false;
-};
 
 struct CMakeProject {
   std::string name;
   int name_line = 0, minimum_line = 0;
   std::string minimum;  // cmake_minimum_required
   bool enables_c = false, enables_cpp = false;
-  std::vector<CMakeProgram> programs;  // without imported, alias and excluded ones, and without folders of tests
+  std::vector<CProgram> programs;  // without imported, alias and excluded ones, and without folders of tests
   // Where programs are made in a way that cannot be read: in a loop, a function, or under a computed name.
   std::string unread;
 };

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "detectors/compilers.hpp"
+#include "detectors/c_project.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/makefile.hpp"
 #include "detectors/places.hpp"
@@ -59,10 +59,6 @@ std::vector<MakeProgram> chosen_of(const MakeProject& project, const plan::Confi
 
 // All flags are words of CC and CXX. Given as CFLAGS and LDFLAGS on the command line they would replace the
 // Makefile's own `-I` and `-L`; in the environment a Makefile that sets these variables would not see them.
-std::string compiler_words(std::string_view compiler) {
-  return cat(compiler, " -O2 ${compile_flags} ${link_flags}");
-}
-
 plan::Step compile_step(const Surroundings& surroundings, const std::vector<MakeProgram>& programs, bool is_cpp,
                         std::string_view linker) {
   plan::Step step;
@@ -86,7 +82,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const std::optional<std::string> makefile = makefile_of(tree);
   const std::vector<std::string> sources = makefile ? c_sources(tree) : std::vector<std::string>{};
   if (sources.empty() || is_task_runner(tree)) return std::nullopt;
-  const bool has_cpp = std::any_of(sources.begin(), sources.end(), is_cpp);
+  const bool has_cpp = has_cpp_source(sources);
   const MakeProject project = read_makefile(tree, *makefile, definitions_of(surroundings.config));
   const std::vector<MakeProgram> chosen = chosen_of(project, surroundings.config);
 
@@ -99,31 +95,21 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   plan.name = safe_name(is_alone ? last_part(chosen.front().path) : surroundings.app.name());
   plan.values["name"] = {plan.name, is_alone ? chosen.front().source : "inferred from the folder"};
   plan.tools = {{"make", "", ""}};
-  const std::string toolchain = surroundings.config.toolchain ? surroundings.config.toolchain->value : "auto";
-  plan.toolchains = toolchains_for(has_cpp ? CLanguage::cpp : CLanguage::c, toolchain, surroundings.platform);
+  add_toolchains(plan, has_cpp, surroundings);
   plan.steps = {compile_step(surroundings, chosen, has_cpp, project.linker)};
   for (const MakeProgram& program : project.programs) {
     const std::string name = safe_name(last_part(program.path));
     detection.apps.push_back({name, folder_of(program.path), is_alone || name == plan.name});
   }
   for (const MakeProgram& program : chosen) {
-    const std::string name = safe_name(last_part(program.path));
-    plan::Output output;
-    output.built = cat(step_folder(surroundings, folder_of(program.path)), "/");
-    output.installed = cat("/bin/", name);
-    output.process = name;
-    output.target = last_part(program.path);
-    plan.outputs.push_back(std::move(output));
-    plan.values[cat("program ", name)] = {program.path, program.source};
+    const std::string name = last_part(program.path);
+    add_output(plan, cat(step_folder(surroundings, folder_of(program.path)), "/"),
+               {.target = name, .file_name = name, .source = program.source, .folder = folder_of(program.path)});
+    plan.values[cat("program ", safe_name(name))] = {program.path, program.source};
   }
   if (chosen.empty()) {
-    plan::Output output;
-    output.built = cat(step_folder(surroundings), "/");
-    output.installed = "/bin/";
-    output.target = "*";
-    plan.outputs.push_back(std::move(output));
-    detection.warnings.push_back(
-        cat("no program could be read from ", *makefile, ": the programs will be those that appear"));
+    add_unread_outputs(detection, cat(step_folder(surroundings), "/"), cat("no program could be read from ", *makefile),
+                       "that appear");
   }
   for (const std::string& place : project.hard_coded) {
     detection.warnings.push_back(

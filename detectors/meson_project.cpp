@@ -86,10 +86,11 @@ class Reader {
         statement.arguments.empty() ? std::nullopt : text_of_value(statement.arguments.front());
     if (!name || name->empty() || name->find('/') != std::string::npos) return note_unread(file, statement.line);
     const auto known = std::find_if(project_.programs.begin(), project_.programs.end(),
-                                    [&](const MesonProgram& program) { return program.name == *name; });
+                                    [&](const CProgram& program) { return program.target == *name; });
     // The same program in both branches of a condition.
     if (known != project_.programs.end()) return;
-    project_.programs.push_back({.name = *name,
+    project_.programs.push_back({.target = *name,
+                                 .file_name = *name,
                                  .source = place,
                                  .folder = folder,
                                  .is_certain = is_certain,

@@ -4,24 +4,16 @@
 #include <string>
 #include <vector>
 
-#include "plan/source_tree.hpp"
+#include "detectors/c_project.hpp"
 
 namespace whittle::detectors {
-
-struct MesonProgram {
-  std::string name;
-  std::string source;  // "src/meson.build:12"
-  std::string folder;
-  bool is_certain = true;  // not inside a condition or a loop
-  bool is_installed = false;
-};
 
 struct MesonProject {
   std::string name, minimum;  // `meson_version: '>=0.60'` without the sign
   int name_line = 0, minimum_line = 0;
   std::vector<std::string> languages;
-  std::vector<MesonProgram> programs;  // of the host machine, without those in folders of tests and examples
-  std::string unread;                  // where a program has a name that is computed
+  std::vector<CProgram> programs;  // of the host machine, without those in folders of tests and examples
+  std::string unread;              // where a program has a name that is computed
   // Options that only cost time or tools, with the value that turns each off: tests, examples, documentation.
   std::vector<std::pair<std::string, std::string>> dispensable;
 };

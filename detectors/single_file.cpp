@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/text.hpp"
-#include "detectors/compilers.hpp"
+#include "detectors/c_project.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/places.hpp"
 
@@ -121,8 +121,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   plan::Detection detection{.detector = "single-file", .language = has_cpp ? "cpp" : "c", .score = kScore};
   plan::BuildPlan& plan = detection.plan;
   plan.leaves_source_alone = true;
-  const std::string choice = surroundings.config.toolchain ? surroundings.config.toolchain->value : "auto";
-  plan.toolchains = toolchains_for(language, choice, surroundings.platform);
+  add_toolchains(plan, has_cpp, surroundings);
   if (is_freestanding(surroundings.config)) plan.toolchains = freestanding(std::move(plan.toolchains));
 
   for (const Source& main : mains) {

@@ -6,16 +6,11 @@ using namespace whittle;
 using test::Files;
 using test::Project;
 using test::Strings;
+using test::targets;
 
 namespace {
 
 const std::string kScript = "# comment\nAC_INIT([GNU demo], [1.0], [bugs])\nAC_OUTPUT\n";
-
-Strings targets(const plan::BuildPlan& plan) {
-  Strings names;
-  for (const plan::Output& output : plan.outputs) names.push_back(output.target);
-  return names;
-}
 
 Strings step_names(const plan::BuildPlan& plan) {
   Strings names;

@@ -9,16 +9,11 @@ using namespace whittle;
 using test::Files;
 using test::Project;
 using test::Strings;
+using test::targets;
 
 namespace {
 
 const std::string kHead = "cmake_minimum_required(VERSION 3.20...3.28)\nproject(demo C)\n";
-
-Strings targets(const plan::BuildPlan& plan) {
-  Strings names;
-  for (const plan::Output& output : plan.outputs) names.push_back(output.target);
-  return names;
-}
 
 plan::BuildPlan plan_of(const std::string& script) {
   return Project(Files{{"CMakeLists.txt", kHead + script},

@@ -7,6 +7,7 @@ using namespace whittle;
 using test::Files;
 using test::Project;
 using test::Strings;
+using test::targets;
 
 namespace {
 
@@ -16,12 +17,6 @@ Project project(const std::string& script, Files more = {}) {
   more["meson.build"] = kHead + script;
   more.emplace("main.c", "int main(void) {}");
   return Project(std::move(more));
-}
-
-Strings targets(const plan::BuildPlan& plan) {
-  Strings names;
-  for (const plan::Output& output : plan.outputs) names.push_back(output.target);
-  return names;
 }
 
 }  // namespace

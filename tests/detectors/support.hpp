@@ -71,4 +71,11 @@ class Project {
 
 using Strings = std::vector<std::string>;
 
+// What the plan's programs are called by their build system.
+inline Strings targets(const plan::BuildPlan& plan) {
+  Strings names;
+  for (const plan::Output& output : plan.outputs) names.push_back(output.target);
+  return names;
+}
+
 }  // namespace whittle::test

@@ -1,0 +1,103 @@
+#include "detectors/c_project.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "detectors/places.hpp"
+
+namespace whittle::detectors {
+
+namespace {
+
+std::vector<CProgram> wanted_of(const std::vector<CProgram>& known, const plan::ListSetting& targets) {
+  std::vector<CProgram> wanted;
+  for (const std::string& target : targets.values) {
+    const auto found = std::find_if(known.begin(), known.end(), [&](const CProgram& program) {
+      return program.target == target || program.file_name == target;
+    });
+    wanted.push_back(found != known.end() ? *found : CProgram{target, target, targets.source, "."});
+  }
+  return wanted;
+}
+
+std::vector<CProgram> product_of(const std::vector<CProgram>& known) {
+  std::vector<CProgram> installed, others;
+  for (const CProgram& program : known) {
+    if (program.is_installed) {
+      installed.push_back(program);
+    } else if (!is_test_name(program.target)) {
+      others.push_back(program);
+    }
+  }
+  return installed.empty() ? others : installed;
+}
+
+}  // namespace
+
+ProgramChoice choose_programs(const std::vector<CProgram>& known, const plan::Config& config, std::string_view tool,
+                              std::string_view file, const std::string& unread) {
+  if (config.targets) return {.programs = wanted_of(known, *config.targets), .why = {}};
+  std::vector<CProgram> product = product_of(known);
+  if (product.empty()) {
+    return {.programs = {},
+            .why = unread.empty() ? cat("no program could be read from ", file)
+                                  : cat("the programs of ", unread, " cannot be read")};
+  }
+  const auto uncertain =
+      std::find_if(product.begin(), product.end(), [](const CProgram& program) { return !program.is_certain; });
+  if (uncertain == product.end()) return {.programs = std::move(product), .why = {}};
+  return {.programs = {},
+          .why = cat("whether ", backticked(uncertain->target), " is built depends on a condition that only ", tool,
+                     " can decide")};
+}
+
+void add_apps(plan::Detection& detection, const std::vector<CProgram>& known, const ProgramChoice& choice) {
+  for (const CProgram& program : known) {
+    const bool is_chosen = std::any_of(choice.programs.begin(), choice.programs.end(),
+                                       [&](const CProgram& one) { return one.target == program.target; });
+    const bool is_default = is_chosen && (choice.programs.size() == 1 || program.file_name == detection.plan.name);
+    detection.apps.push_back({program.file_name, program.folder, is_default});
+  }
+}
+
+void name_application(plan::BuildPlan& plan, const std::string& name, const std::string& place,
+                      const Surroundings& surroundings) {
+  plan.name = safe_name(name.empty() ? surroundings.app.name() : name);
+  plan.values["name"] = {plan.name, name.empty() ? "inferred from the folder" : place};
+}
+
+void add_output(plan::BuildPlan& plan, const std::string& built, const CProgram& program) {
+  const std::string name = safe_name(program.file_name);
+  plan::Output output;
+  output.built = built;
+  output.installed = cat("/bin/", name);
+  output.process = name;
+  output.target = program.target;
+  plan.outputs.push_back(std::move(output));
+  plan.values[cat("program ", name)] = {program.target, program.source};
+}
+
+void add_unread_outputs(plan::Detection& detection, const std::string& built, std::string_view why,
+                        std::string_view which) {
+  plan::Output output;
+  output.built = built;
+  output.installed = "/bin/";
+  output.target = "*";
+  detection.plan.outputs.push_back(std::move(output));
+  detection.warnings.push_back(cat(why, ": the programs will be those ", which));
+}
+
+bool has_cpp_source(const std::vector<std::string>& sources) {
+  return std::any_of(sources.begin(), sources.end(), is_cpp);
+}
+
+void add_toolchains(plan::BuildPlan& plan, bool is_cpp, const Surroundings& surroundings) {
+  const std::string choice = surroundings.config.toolchain ? surroundings.config.toolchain->value : "auto";
+  plan.toolchains = toolchains_for(is_cpp ? CLanguage::cpp : CLanguage::c, choice, surroundings.platform);
+}
+
+std::string compiler_words(std::string_view compiler) {
+  return cat(compiler, " -O2 ${compile_flags} ${link_flags}");
+}
+
+}  // namespace whittle::detectors
