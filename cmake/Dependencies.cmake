@@ -6,7 +6,7 @@ pkg_check_modules(LibCrypto REQUIRED IMPORTED_TARGET libcrypto>=3)      # base/d
 pkg_check_modules(LibCurl REQUIRED IMPORTED_TARGET libcurl>=7.88)       # registry/curl_transport.cpp
 pkg_check_modules(LibElf REQUIRED IMPORTED_TARGET libelf)               # proof/elf.cpp
 pkg_check_modules(LibGit2 REQUIRED IMPORTED_TARGET libgit2>=1.1)          # cli/version_control.cpp
-pkg_check_modules(IsaL REQUIRED IMPORTED_TARGET libisal>=2.30)          # layers/tar_split_text.cpp
+pkg_check_modules(IsaL REQUIRED IMPORTED_TARGET libisal>=2.30)          # layers/crc64.cpp
 find_package(nlohmann_json 3.11 REQUIRED)                               # base/json.hpp
 find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)                  # base/toml.cpp
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)                           # cli/options.cpp

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/archive.hpp"
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"

@@ -7,7 +7,7 @@
 #include <exception>
 #include <mutex>
 
-#include "layers/tar_split_text.hpp"
+#include "layers/crc64.hpp"
 
 namespace whittle::layers {
 

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "layers/tar_split_text.hpp"
+#include "layers/crc64.hpp"
 
 namespace whittle::layers {
 

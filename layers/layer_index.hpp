@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/tar.hpp"
+#include "layers/crc64.hpp"
 #include "layers/frame_writer.hpp"
-#include "layers/tar_split_text.hpp"
 #include "oci/image.hpp"
 
 namespace whittle::layers {

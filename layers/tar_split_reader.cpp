@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
@@ -13,21 +14,10 @@ namespace {
 constexpr std::string_view kWhat = "the tar-split";
 constexpr int kSegment = 2;
 
+// As Go does it: with its padding, and no bits left over.
 std::string decoded_base64(const std::string& text) {
-  const auto value = [](char c) -> std::uint32_t {
-    if (c >= 'A' && c <= 'Z') return static_cast<std::uint32_t>(c - 'A');
-    if (c >= 'a' && c <= 'z') return static_cast<std::uint32_t>(c - 'a' + 26);
-    if (c >= '0' && c <= '9') return static_cast<std::uint32_t>(c - '0' + 52);
-    return c == '+' ? 62 : 63;
-  };
-  std::string bytes;
-  for (std::size_t at = 0; at + 4 <= text.size(); at += 4) {
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 4; ++i) group = group << 6 | (text[at + i] == '=' ? 0 : value(text[at + i]));
-    for (const int shift : {16, 8, 0}) bytes += static_cast<char>(group >> shift & 0xFF);
-  }
-  for (std::size_t at = text.size(); at > 0 && text[at - 1] == '=' && !bytes.empty(); --at) bytes.pop_back();
-  if (base64_of(bytes_of(bytes)) == text) return bytes;
+  std::optional<std::string> bytes = base64_decoded(text);
+  if (bytes && base64_of(bytes_of(*bytes)) == text) return std::move(*bytes);
   throw Error(Exit::registry_content, cat(kWhat, " has a payload that is not base64"));
 }
 

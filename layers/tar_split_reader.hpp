@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/stream.hpp"
-#include "layers/tar_split_text.hpp"
+#include "layers/crc64.hpp"
 
 namespace whittle::layers {
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "registry/base64.hpp"
 #include "registry/failure.hpp"
 
 namespace whittle::registry {
@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kSecondThought{500};
 std::string basic(const Credentials& credentials) {
   const std::string& password = credentials.password.empty() ? credentials.identity_token : credentials.password;
   const std::string user = credentials.user.empty() ? "<token>" : credentials.user;
-  return "Basic " + base64_encoded(cat(user, ":", password));
+  return "Basic " + base64_of(bytes_of(cat(user, ":", password)));
 }
 
 // RFC 6750 2.1: nothing in a token can end a header line or begin another word.

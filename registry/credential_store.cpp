@@ -1,10 +1,10 @@
 #include "registry/credential_store.hpp"
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "registry/base64.hpp"
 #include "registry/hub.hpp"
 
 namespace whittle::registry {
@@ -14,13 +14,11 @@ namespace {
 constexpr std::uint64_t kMaximumFile = 4 << 20;
 
 fs::path file_of(const Environment& environment) {
-  const auto variable = [&](const char* name) {
-    const auto found = environment.find(name);
-    return found == environment.end() ? std::string() : found->second;
-  };
-  if (const std::string docker = variable("DOCKER_CONFIG"); !docker.empty()) return fs::path(docker) / "config.json";
-  if (const std::string given = variable("REGISTRY_AUTH_FILE"); !given.empty()) return given;
-  if (const std::string home = variable("HOME"); home.starts_with('/')) return fs::path(home) / ".docker/config.json";
+  if (const std::string docker = variable(environment, "DOCKER_CONFIG"); !docker.empty())
+    return fs::path(docker) / "config.json";
+  if (const std::string given = variable(environment, "REGISTRY_AUTH_FILE"); !given.empty()) return given;
+  if (const std::string home = variable(environment, "HOME"); home.starts_with('/'))
+    return fs::path(home) / ".docker/config.json";
   throw Error(Exit::usage, "there is no place to keep credentials: neither `DOCKER_CONFIG` nor `HOME` names a folder")
       .hint("set `DOCKER_CONFIG` to a folder that only you can read");
 }
@@ -82,7 +80,7 @@ Stored store_credentials(const std::string& host, const Credentials& credentials
     file.write();
     return {cat("`docker-credential-", printable(helper), "`"), false};
   }
-  file.entries()[key] = {{"auth", base64_encoded(cat(credentials.user, ":", credentials.password))}};
+  file.entries()[key] = {{"auth", base64_of(bytes_of(cat(credentials.user, ":", credentials.password)))}};
   file.write();
   return {file.name(), true};
 }

@@ -4,11 +4,11 @@
 #include <array>
 #include <vector>
 
+#include "base/base64.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
-#include "registry/base64.hpp"
 #include "registry/hub.hpp"
 
 namespace whittle::registry {
@@ -16,11 +16,6 @@ namespace whittle::registry {
 namespace {
 
 constexpr std::uint64_t kMaximumFile = 4 << 20;
-
-std::string variable(const Environment& environment, const std::string& name) {
-  const auto found = environment.find(name);
-  return found == environment.end() ? std::string() : found->second;
-}
 
 struct Place {
   std::string name;  // for messages, in backticks
@@ -160,6 +155,11 @@ std::vector<Helper> helpers_for(const Json& document, const std::vector<std::str
 }
 
 }  // namespace
+
+std::string variable(const Environment& environment, const std::string& name) {
+  const auto found = environment.find(name);
+  return found == environment.end() ? std::string() : found->second;
+}
 
 std::optional<Credentials> find_credentials(std::string_view host, std::string_view repository,
                                             const Environment& environment, ProcessRunner& processes,

@@ -27,6 +27,8 @@ struct Credentials {
 };
 
 using Environment = std::map<std::string, std::string>;
+// Empty when it is not set.
+std::string variable(const Environment& environment, const std::string& name);
 
 // Those for `host` (as in a reference), the entry with the longest matching `host/repository` prefix first.
 // May start a credential helper. Throws Error(usage) naming the file or helper that is broken.

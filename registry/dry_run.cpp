@@ -2,7 +2,7 @@
 
 #include "base/text.hpp"
 #include "registry/client.hpp"
-#include "registry/manifest_reader.hpp"
+#include "registry/questions.hpp"
 #include "registry/session.hpp"
 
 namespace whittle::registry {
@@ -25,11 +25,7 @@ class DryRunSink : public ImageSink {
   }
 
   bool put_blob(const oci::Descriptor& blob, const oci::BlobSource&) override {
-    const Reply reply = session_.send({.doing = cat("question for ", blob.digest.str()),
-                                       .method = "HEAD",
-                                       .target = session_.path(cat("blobs/", blob.digest.str()))},
-                                      {404});
-    if (reply.response.ok()) return false;
+    if (has_blob(session_, blob)) return false;
     tell(blob);
     return true;
   }

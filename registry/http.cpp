@@ -68,6 +68,11 @@ std::optional<std::string> HttpResponse::header(std::string_view name) const {
   return std::nullopt;
 }
 
+std::string HttpResponse::media_type() const {
+  const std::string type = header("content-type").value_or("");
+  return lower(trim(std::string_view(type).substr(0, type.find(';'))));
+}
+
 std::vector<std::string> HttpResponse::all(std::string_view name) const {
   std::vector<std::string> values;
   for (const auto& [key, value] : headers) {

@@ -41,6 +41,7 @@ struct HttpResponse {
   std::string peer = {};  // the address that answered; empty when it is not known
   std::optional<std::string> header(std::string_view name) const;  // the first one
   std::vector<std::string> all(std::string_view name) const;
+  std::string media_type() const;  // Content-Type in lower case, without its parameters
   bool ok() const { return status >= 200 && status < 300; }
 };
 

@@ -4,31 +4,9 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "registry/progress.hpp"
+#include "registry/questions.hpp"
 
 namespace whittle::registry {
-
-namespace {
-
-std::string without_parameters(std::string_view content_type) {
-  return lower(trim(content_type.substr(0, content_type.find(';'))));
-}
-
-}  // namespace
-
-std::string manifest_types() {
-  using namespace oci::media_type;
-  return cat(kManifest, ", ", kIndex, ", ", kDockerManifest, ", ", kDockerList);
-}
-
-std::optional<std::string> digest_at(Session& session, const std::string& name) {
-  const Reply reply = session.send({.doing = cat("question for ", backticked(name)),
-                                    .method = "HEAD",
-                                    .target = session.path(cat("manifests/", name)),
-                                    .headers = {{"Accept", manifest_types()}}},
-                                   {404});
-  if (!reply.response.ok()) return std::nullopt;
-  return reply.response.header("docker-content-digest").value_or("?");
-}
 
 Fetched ManifestReader::fetch_root() {
   if (reference_.digest) {
@@ -67,11 +45,10 @@ Fetched ManifestReader::fetch_checked(const std::string& name, const Digest& exp
 }
 
 HttpResponse ManifestReader::get_manifest(const std::string& name, const std::string& what) {
-  using namespace oci::media_type;
   return session_
       .send({.doing = cat("download of ", what),
              .target = session_.path(cat("manifests/", name)),
-             .headers = {{"Accept", cat(kIndex, ", ", kManifest, ", ", kDockerList, ", ", kDockerManifest)}}})
+             .headers = {{"Accept", manifest_types()}}})
       .response;
 }
 
@@ -79,7 +56,7 @@ HttpResponse ManifestReader::get_manifest(const std::string& name, const std::st
 Fetched ManifestReader::described(const HttpResponse& response, const Digest& digest) {
   const std::string what = cat("the manifest of ", backticked(reference_.str()));
   const Json document = parse_json(response.body, what, static_cast<int>(Exit::registry_content));
-  const std::string answered = without_parameters(response.header("content-type").value_or(""));
+  const std::string answered = response.media_type();
   const bool has_type = document.is_object() && document.contains("mediaType") && document["mediaType"].is_string();
   const std::string type = has_type ? document["mediaType"].get<std::string>() : answered;
   const bool is_known = oci::media_type::is_index(type) || oci::media_type::is_manifest(type);

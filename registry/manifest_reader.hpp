@@ -14,11 +14,6 @@ struct Fetched {
   std::string json;
 };
 
-// "a, b, …": what an Accept header says.
-std::string manifest_types();
-// The digest behind a tag or digest, by one HEAD; nothing when there is none, "?" when the registry does not tell.
-std::optional<std::string> digest_at(Session& session, const std::string& name);
-
 class ManifestReader {
  public:
   ManifestReader(Session& session, const oci::Reference& reference) : session_(session), reference_(reference) {}

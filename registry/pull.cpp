@@ -8,6 +8,7 @@
 #include "registry/client.hpp"
 #include "registry/manifest_reader.hpp"
 #include "registry/platform_choice.hpp"
+#include "registry/questions.hpp"
 #include "registry/routes.hpp"
 #include "registry/session.hpp"
 #include "registry/whereabouts.hpp"

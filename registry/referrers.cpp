@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "registry/link.hpp"
 #include "registry/manifest_reader.hpp"
+#include "registry/questions.hpp"
 #include "registry/session.hpp"
 
 namespace whittle::registry {
@@ -21,11 +22,6 @@ constexpr std::string_view kEmpty = "{}";
 
 std::string tag_of(const Digest& subject) {
   return cat("sha256-", subject.hex());
-}
-
-std::string type_of(const HttpResponse& response) {
-  const std::string type = response.header("content-type").value_or("");
-  return lower(trim(type.substr(0, type.find(';'))));
 }
 
 bool contains(const std::vector<oci::Descriptor>& entries, const Digest& digest) {
@@ -71,7 +67,7 @@ std::optional<std::vector<oci::Descriptor>> Referrers::ask(const Digest& subject
     const Request request{
         .doing = "list of referrers", .target = next, .headers = {{"Accept", std::string(oci::media_type::kIndex)}}};
     const Reply reply = session_->send(request, {400, 404, 405, 501});
-    if (!reply.response.ok() || type_of(reply.response) != oci::media_type::kIndex) return std::nullopt;
+    if (!reply.response.ok() || reply.response.media_type() != oci::media_type::kIndex) return std::nullopt;
     oci::Index index = oci::Index::decode(reply.response.body, cat("the list of referrers of ", subject.str()));
     std::move(index.manifests.begin(), index.manifests.end(), std::back_inserter(found));
     next = next_page(reply, *session_, request);
@@ -87,7 +83,8 @@ Referrers::Listing Referrers::read_tag(const Digest& subject) {
   if (!reply.response.ok()) return {};
   Listing listing{.exists = true, .entity_tag = reply.response.header("etag").value_or(""), .entries = {}};
   // GitLab and others read the tag as the digest that it looks like.
-  const bool is_list = digest_of(reply.response.body) != subject && type_of(reply.response) == oci::media_type::kIndex;
+  const bool is_list =
+      digest_of(reply.response.body) != subject && reply.response.media_type() == oci::media_type::kIndex;
   if (!is_list) {
     throw Error(Exit::registry_content, cat(backticked(session_->host()), " has no referrers for ", subject.str()))
         .cause(cat("the tag ", backticked(tag_of(subject)), " is not a list of them"));

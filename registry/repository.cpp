@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "registry/link.hpp"
 #include "registry/manifest_reader.hpp"
+#include "registry/questions.hpp"
 #include "registry/session.hpp"
 
 namespace whittle::registry {

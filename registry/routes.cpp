@@ -4,20 +4,13 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "base/toml.hpp"
 #include "registry/hub.hpp"
 #include "registry/reach.hpp"
+#include "registry/settings_file.hpp"
 
 namespace whittle::registry {
 
 namespace {
-
-constexpr std::uint64_t kMaximumFile = 1 << 20;
-
-std::string variable(const Environment& environment, const char* name) {
-  const auto found = environment.find(name);
-  return found == environment.end() ? std::string() : found->second;
-}
 
 std::vector<fs::path> sorted_files(const fs::path& folder, std::string_view extension) {
   std::vector<fs::path> files;
@@ -29,43 +22,6 @@ std::vector<fs::path> sorted_files(const fs::path& folder, std::string_view exte
   std::sort(files.begin(), files.end());
   return files;
 }
-
-class File {
- public:
-  File(const fs::path& path, const std::string& text) : path_(path.native()), document_(parse_toml(text, path_)) {}
-  const Json& root() const { return document_.root; }
-  int line(const std::string& pointer) const { return document_.line(pointer); }
-
-  Error error(const std::string& pointer, std::string why) const {
-    Error error(Exit::usage, cat("cannot use ", backticked(path_)));
-    error.at(cat(path_, ":", document_.line(pointer))).cause(std::move(why));
-    return error;
-  }
-  template <class T>
-  T value(const Json& table, const std::string& pointer, const char* key, T fallback) const {
-    const auto found = table.find(key);
-    if (found == table.end()) return fallback;
-    const bool fits = std::is_same_v<T, bool> ? found->is_boolean() : found->is_string();
-    if (!fits) {
-      throw error(cat(pointer, "/", key),
-                  cat("`", key, "` must be ", std::is_same_v<T, bool> ? "true or false" : "a string"));
-    }
-    return found->template get<T>();
-  }
-  const Json& tables(const Json& table, const std::string& pointer, const char* key) const {
-    static const Json kNone = Json::array();
-    const auto found = table.find(key);
-    if (found == table.end()) return kNone;
-    const bool are_tables =
-        found->is_array() && std::all_of(found->begin(), found->end(), [](const Json& one) { return one.is_object(); });
-    if (!are_tables) throw error(cat(pointer, "/", key), cat("`", key, "` must be a list of tables"));
-    return *found;
-  }
-
- private:
-  std::string path_;
-  TomlDocument document_;
-};
 
 // Does `name` (HOST/REPOSITORY, with tag or digest) lie below `prefix`? How much of it, or npos.
 std::size_t matched_length(std::string_view name, std::string_view prefix) {
@@ -95,52 +51,8 @@ oci::Reference relocated(const oci::Reference& reference, std::size_t length, co
 
 std::string read_certificates(const fs::path& folder) {
   std::string text;
-  for (const fs::path& file : sorted_files(folder, ".crt")) text += cat(read_file(file, kMaximumFile), "\n");
+  for (const fs::path& file : sorted_files(folder, ".crt")) text += cat(read_file(file, SettingsFile::kMaximum), "\n");
   return text;
-}
-
-std::string host_pointer(std::string_view address) {
-  std::string out = "/host/";
-  for (const char c : address) out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-  return out;
-}
-
-// The `[host."…"]` tables, as they stand in the file.
-std::vector<std::string> hosts_in_order(const File& file) {
-  std::vector<std::pair<int, std::string>> found;
-  const auto hosts = file.root().find("host");
-  if (hosts == file.root().end() || !hosts->is_object()) return {};
-  for (const auto& [address, table] : hosts->items()) {
-    if (table.is_object()) found.emplace_back(file.line(host_pointer(address)), address);
-  }
-  std::sort(found.begin(), found.end());
-  std::vector<std::string> addresses;
-  for (auto& [line, address] : found) addresses.push_back(std::move(address));
-  return addresses;
-}
-
-bool has_capability(const Json& table, const char* what) {
-  const auto given = table.find("capabilities");
-  return given == table.end() || !given->is_array() || std::find(given->begin(), given->end(), what) != given->end();
-}
-
-// `ca`, `client` and `skip_verify` of one host; paths start from the file's folder.
-TlsSettings tls_in(const File& file, const Json& table, const std::string& pointer, const fs::path& folder) {
-  TlsSettings tls;
-  tls.verifies = !file.value(table, pointer, "skip_verify", false);
-  if (const auto authorities = table.find("ca"); authorities != table.end()) {
-    for (const Json& one : authorities->is_array() ? *authorities : Json::array({*authorities})) {
-      if (one.is_string()) tls.authorities += cat(read_file(folder / one.get<std::string>(), kMaximumFile), "\n");
-    }
-  }
-  const auto client = table.find("client");
-  if (client == table.end() || !client->is_array() || client->empty()) return tls;
-  const Json& pair = client->front().is_array() ? client->front() : *client;
-  if (pair.size() == 2 && pair[0].is_string() && pair[1].is_string()) {
-    tls.certificate = folder / pair[0].get<std::string>();
-    tls.key = folder / pair[1].get<std::string>();
-  }
-  return tls;
 }
 
 }  // namespace
@@ -167,29 +79,28 @@ Routes Routes::read(const Environment& environment, const fs::path& etc) {
 }
 
 void Routes::read_registries(const fs::path& path) {
-  const auto text = read_file_if_exists(path, kMaximumFile);
+  const auto text = read_file_if_exists(path, SettingsFile::kMaximum);
   if (!text) return;
-  const File file(path, *text);
+  const SettingsFile file(path, *text);
   const Json& tables = file.tables(file.root(), "", "registry");
   for (std::size_t i = 0; i < tables.size(); ++i) {
     const std::string at = cat("/registry/", i);
     Entry entry;
     entry.file = path.native();
-    entry.location = file.value<std::string>(tables[i], at, "location", "");
-    entry.prefix = file.value<std::string>(tables[i], at, "prefix", entry.location);
+    entry.location = file.text(tables[i], at, "location");
+    entry.prefix = file.text(tables[i], at, "prefix", entry.location);
     if (entry.prefix.empty()) throw file.error(at, "a registry needs a `prefix` or a `location`");
-    entry.is_insecure = file.value(tables[i], at, "insecure", false);
-    entry.is_blocked = file.value(tables[i], at, "blocked", false);
-    const bool digests_only = file.value(tables[i], at, "mirror-by-digest-only", false);
+    entry.is_insecure = file.flag(tables[i], at, "insecure", false);
+    entry.is_blocked = file.flag(tables[i], at, "blocked", false);
+    const bool digests_only = file.flag(tables[i], at, "mirror-by-digest-only", false);
     const Json& mirrors = file.tables(tables[i], at, "mirror");
     for (std::size_t j = 0; j < mirrors.size(); ++j) {
       const std::string there = cat(at, "/mirror/", j);
       Entry::MirrorEntry mirror;
-      mirror.location = file.value<std::string>(mirrors[j], there, "location", "");
+      mirror.location = file.text(mirrors[j], there, "location");
       if (mirror.location.empty()) throw file.error(there, "a mirror needs a `location`");
-      mirror.is_insecure = file.value(mirrors[j], there, "insecure", false);
-      const auto what =
-          file.value<std::string>(mirrors[j], there, "pull-from-mirror", digests_only ? "digest-only" : "all");
+      mirror.is_insecure = file.flag(mirrors[j], there, "insecure", false);
+      const auto what = file.text(mirrors[j], there, "pull-from-mirror", digests_only ? "digest-only" : "all");
       if (what != "all" && what != "digest-only" && what != "tag-only") {
         throw file.error(cat(there, "/pull-from-mirror"),
                          cat(backticked(what), " is none of `all`, `digest-only` and `tag-only`"));
@@ -203,39 +114,6 @@ void Routes::read_registries(const fs::path& path) {
     // A later file has the last word.
     std::erase_if(entries_, [&](const Entry& earlier) { return earlier.prefix == entry.prefix; });
     entries_.push_back(std::move(entry));
-  }
-}
-
-void Routes::read_hosts(const fs::path& folder) {
-  std::error_code problem;
-  for (auto each = fs::directory_iterator(folder, problem); !problem && each != fs::directory_iterator();
-       each.increment(problem)) {
-    const fs::path path = each->path() / "hosts.toml";
-    const auto text = read_file_if_exists(path, kMaximumFile);
-    const std::string name = each->path().filename();
-    const bool is_known =
-        std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.prefix == name; });
-    if (!text || is_known || name.starts_with('_')) continue;
-    const File file(path, *text);
-    Entry entry;
-    entry.prefix = name;
-    entry.file = path.native();
-    for (const std::string& address : hosts_in_order(file)) {
-      const Json& table = file.root()["host"][address];
-      const auto url = Url::parse(address.find("://") == std::string::npos ? cat("https://", address) : address);
-      if (!url) throw file.error(host_pointer(address), cat(backticked(address), " is not an address"));
-      // A path other than the API's own is not understood, so the mirror is passed over.
-      if (url->path_and_query != "/" && url->path_and_query != "/v2" && url->path_and_query != "/v2/") continue;
-      const TlsSettings tls = tls_in(file, table, host_pointer(address), each->path());
-      tls_[cat(url->host, ":", url->port)] = tls;
-      if (name == url->host || name == cat(url->host, ":", url->port) || !has_capability(table, "pull")) continue;
-      const bool is_default_port = url->port == (url->scheme == "https" ? "443" : "80");
-      // A host with `resolve` may say what a tag means; one with `pull` alone serves what a digest vouches for.
-      entry.mirrors.push_back({.location = is_default_port ? url->host : cat(url->host, ":", url->port),
-                               .is_insecure = url->scheme == "http" || !tls.verifies,
-                               .has_tags = has_capability(table, "resolve")});
-    }
-    if (!entry.mirrors.empty()) entries_.push_back(std::move(entry));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "registry/questions.hpp"
 
 namespace whittle::registry {
 
@@ -42,7 +43,7 @@ class OpenUpload {
 }  // namespace
 
 bool Uploads::bring(const oci::Descriptor& blob, const oci::BlobSource& from, Meter& meter) {
-  bool was_there = !mounts_ && exists(blob);
+  bool was_there = !mounts_ && has_blob(session_, blob);
   if (!was_there) {
     Request last = opening(blob);
     const Trial trial = send(blob, from, meter, last, was_there);
@@ -65,7 +66,7 @@ Trial Uploads::send(const oci::Descriptor& blob, const oci::BlobSource& from, Me
   const auto begin = [&](int number) -> std::optional<Outcome> {
     // After a break nobody knows whether the blob arrived.
     upload.abandon();
-    if (number > 1 && exists(blob)) return HttpResponse{.status = 201};
+    if (number > 1 && has_blob(session_, blob)) return HttpResponse{.status = 201};
     const auto location = open(blob);
     was_there = !location;
     if (!location) return HttpResponse{.status = 201};
@@ -96,15 +97,6 @@ Trial Uploads::send(const oci::Descriptor& blob, const oci::BlobSource& from, Me
   return session_.repeat(cat("upload of ", short_name(blob)), attempt, [&] { return chunked.sent(); });
 }
 
-bool Uploads::exists(const oci::Descriptor& blob) {
-  return session_
-      .send({.doing = cat("question for ", short_name(blob)),
-             .method = "HEAD",
-             .target = session_.path(cat("blobs/", blob.digest.str()))},
-            {404})
-      .response.ok();
-}
-
 Request Uploads::opening(const oci::Descriptor& blob) const {
   return {.doing = cat("upload of ", short_name(blob)), .method = "POST", .target = session_.path("blobs/uploads/")};
 }
@@ -121,7 +113,7 @@ std::optional<Url> Uploads::open_mounting(const oci::Descriptor& blob) {
   // Asked about another repository, the registry has said nothing of this one.
   if (mounted.how == How::opened && blob.size < kWorthAsking) return mounted.location;
   if (mounted.how == How::opened) {
-    if (!exists(blob)) return mounted.location;
+    if (!has_blob(session_, blob)) return mounted.location;
     session_.abandon(mounted.location);
     return std::nullopt;
   }
@@ -138,7 +130,7 @@ std::optional<Url> Uploads::open_mounting(const oci::Descriptor& blob) {
   mounts_ = false;
   // An ordinary upload first: when that is refused too, its answer says why.
   const Url opened = location_of(session_.send(opening(blob)), opening(blob));
-  if (!exists(blob)) return opened;
+  if (!has_blob(session_, blob)) return opened;
   session_.abandon(opened);
   return std::nullopt;
 }
@@ -175,7 +167,7 @@ Uploads::Mounted Uploads::mount_from_elsewhere(const oci::Descriptor& blob) {
 // Registries that do not mount answer as if the blob were missing. Until one mount has been honoured, a
 // large blob is asked for before it is sent for nothing.
 bool Uploads::is_silent_about(const oci::Descriptor& blob) {
-  if (has_mounted_ || blob.size < kWorthAsking || !exists(blob)) return false;
+  if (has_mounted_ || blob.size < kWorthAsking || !has_blob(session_, blob)) return false;
   mounts_ = false;
   return true;
 }

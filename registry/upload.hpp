@@ -20,7 +20,6 @@ class Uploads {
 
   // True when the content had to be sent. Throws when it could not be; the upload is cancelled then.
   bool bring(const oci::Descriptor& blob, const oci::BlobSource& from, Meter& meter);
-  bool exists(const oci::Descriptor& blob);
   // The registry missed a blob that seemed to be there: from now on each is asked for by name.
   void distrust() { mounts_ = false; }
   // Throws when the registry says that it stored something else.

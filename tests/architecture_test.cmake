@@ -23,7 +23,7 @@ set(sole_users
   "openssl/=base/digest\\.cpp"
   "zstd.*\\.h=layers/zstd_frames\\.cpp"
   "zlib\\.h=layers/gzip_sink\\.cpp"
-  "isa-l/=layers/tar_split_text\\.cpp"
+  "isa-l/=layers/crc64\\.cpp"
   "curl/=registry/curl_transport\\.cpp"
   "(libelf|gelf|elf)\\.h=proof/elf\\.cpp"
   "git2\\.h=cli/version_control\\.cpp"

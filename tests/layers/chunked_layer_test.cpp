@@ -3,8 +3,8 @@
 #include "base/json.hpp"
 #include "layers/chunked_check.hpp"
 #include "layers/chunker.hpp"
+#include "layers/crc64.hpp"
 #include "layers/layer_index.hpp"
-#include "layers/tar_split_text.hpp"
 #include "tests/layers/support.hpp"
 
 using namespace whittle;
@@ -128,7 +128,7 @@ TEST_CASE("chunks have a maximum, of zeros one byte less") {
   CHECK(chunks_of("", 1).empty());
 }
 
-TEST_CASE("checksums and base64 are those of the standards") {
+TEST_CASE("a checksum is that of the standard, however the bytes come") {
   Crc64 crc;
   crc.update(bytes_of("12345"));
   crc.update(bytes_of("6789"));
@@ -139,10 +139,6 @@ TEST_CASE("checksums and base64 are those of the standards") {
   whole.update(bytes_of(text));
   for (std::size_t at = 0; at < text.size(); at += 7) parts.update(bytes_of(std::string_view(text).substr(at, 7)));
   CHECK(whole.value() == parts.value());
-  for (const auto& [plain, encoded] : std::map<std::string, std::string>{
-           {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe\xfd", "//79"}}) {
-    CHECK(base64_of(bytes_of(plain)) == encoded);
-  }
 }
 
 TEST_CASE("a chunked layer is the same for 1, 2 and 8 threads, and its tar is that of the plain layer") {

@@ -1,13 +1,13 @@
-// The two encodings that a tar-split needs: CRC-64/ISO (a checksum of each file) and base64.
+// CRC-64 with the polynomial of ISO 3309, reflected, all ones before and after: a tar-split has one of each file, and
+// the layer cache one of each frame.
 #pragma once
 
-#include <string>
+#include <cstdint>
 
 #include "base/stream.hpp"
 
 namespace whittle::layers {
 
-// CRC-64 with the polynomial of ISO 3309, reflected, all ones before and after.
 class Crc64 {
  public:
   void update(Bytes bytes);
@@ -18,8 +18,5 @@ class Crc64 {
 };
 
 std::uint64_t crc64_of(Bytes bytes);
-
-void append_base64(std::string& out, Bytes bytes);
-std::string base64_of(Bytes bytes);
 
 }  // namespace whittle::layers

@@ -5,10 +5,13 @@
 #include <string>
 #include <string_view>
 
-namespace whittle::registry {
+#include "base/stream.hpp"
 
-std::string base64_encoded(std::string_view text);
+namespace whittle {
+
+void append_base64(std::string& out, Bytes bytes);
+std::string base64_of(Bytes bytes);
 // With or without padding; nothing on other characters.
 std::optional<std::string> base64_decoded(std::string_view text);
 
-}  // namespace whittle::registry
+}  // namespace whittle
