@@ -1,17 +1,13 @@
 #include "tests/lab/registry.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
 #include <functional>
-#include <list>
 #include <mutex>
-#include <thread>
 
 #include "base/digest.hpp"
 #include "base/text.hpp"
 #include "tests/lab/api.hpp"
-#include "tests/lab/connection.hpp"
+#include "tests/lab/server.hpp"
 #include "tests/lab/tokens.hpp"
 
 namespace whittle::testing {
@@ -62,15 +58,9 @@ bool SeenRequest::has_credentials() const {
 }
 
 struct FakeRegistry::State {
-  struct Client {
-    std::optional<Connection> connection;
-    std::thread thread;
-    bool is_done = false;
-  };
-
   explicit State(Options given)
       : options(std::move(given)),
-        listener(options.port),
+        server(options.port),
         limit(options.requests_per_second),
         account{kUser, kPassword, kIdentityToken},
         tokens(account, options.personality,
@@ -78,24 +68,12 @@ struct FakeRegistry::State {
         api(api_options()) {
     tokens.set_uses(options.token_uses);
     if (options.tls) identity.emplace();
-    acceptor = std::thread([this] { accept_all(); });
+    server.start([this](Connection& connection) { serve(connection); });
   }
 
-  ~State() {
-    {
-      const std::lock_guard lock(clients_mutex);
-      is_closing = true;
-      for (Client& client : clients) {
-        if (client.connection) client.connection->interrupt();
-      }
-    }
-    closing.notify_all();
-    listener.close();
-    acceptor.join();
-    for (Client& client : clients) client.thread.join();
-  }
+  ~State() { server.stop(); }
 
-  std::string url() const { return cat(options.tls ? "https" : "http", "://127.0.0.1:", listener.port()); }
+  std::string url() const { return cat(options.tls ? "https" : "http", "://127.0.0.1:", server.port()); }
 
   Api::Options api_options() {
     Api::Options given{.personality = options.personality,
@@ -129,25 +107,6 @@ struct FakeRegistry::State {
     return function();
   }
 
-  void accept_all() {
-    while (FileDescriptor socket = listener.accept()) {
-      const std::lock_guard lock(clients_mutex);
-      if (is_closing) return;
-      clients.remove_if([](Client& client) {
-        if (client.is_done) client.thread.join();
-        return client.is_done;
-      });
-      Client& client = clients.emplace_back();
-      client.connection.emplace(std::move(socket));
-      client.thread = std::thread([this, &client] {
-        serve(*client.connection);
-        const std::lock_guard done(clients_mutex);
-        client.connection.reset();
-        client.is_done = true;
-      });
-    }
-  }
-
   void serve(Connection& connection) {
     const bool is_greeted = connection.is_greeted_by_tls();
     if ((is_greeted || !options.tls) && locked([&] { return faults.take_abort(); })) return connection.reset();
@@ -162,16 +121,11 @@ struct FakeRegistry::State {
     }
   }
 
-  void wait(std::chrono::milliseconds time) {
-    std::unique_lock lock(clients_mutex);
-    closing.wait_for(lock, time, [&] { return is_closing; });
-  }
-
   // One request and its answer; false when the connection is not to be used again.
   bool exchange(Connection& connection, MessageReader& reader, Question& question) {
     const bool is_control = question.path.starts_with("/lab/");
     const auto fault = is_control ? std::nullopt : locked([&] { return faults.take(question); });
-    if (!is_control && options.delay.count() > 0) wait(options.delay);
+    if (!is_control && options.delay.count() > 0) server.wait(options.delay);
     if (fault && fault->kind == Kind::hang_up) {
       log_request(question, 0, 0, fault);
       connection.reset();
@@ -393,7 +347,7 @@ struct FakeRegistry::State {
   }
 
   Options options;
-  Listener listener;
+  Server server;
   std::optional<Identity> identity;
   mutable std::mutex mutex;  // of everything up to `log`
   RateLimit limit;
@@ -405,12 +359,6 @@ struct FakeRegistry::State {
   std::function<Answer(const Question&)> elsewhere;
   int api_requests = 0;
   std::vector<SeenRequest> log;
-
-  std::mutex clients_mutex;
-  std::condition_variable closing;
-  std::list<Client> clients;
-  bool is_closing = false;
-  std::thread acceptor;
 };
 
 FakeRegistry::FakeRegistry() : FakeRegistry(Options{}) {}
@@ -418,7 +366,7 @@ FakeRegistry::FakeRegistry(Options options) : state_(std::make_unique<State>(std
 FakeRegistry::~FakeRegistry() = default;
 
 std::string FakeRegistry::host() const {
-  return cat("127.0.0.1:", state_->listener.port());
+  return cat("127.0.0.1:", state_->server.port());
 }
 
 std::string FakeRegistry::url() const {

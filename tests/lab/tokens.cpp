@@ -1,5 +1,6 @@
 #include "tests/lab/tokens.hpp"
 
+#include "base/base64.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 
@@ -8,20 +9,6 @@ namespace whittle::testing {
 namespace {
 
 using Form = std::vector<std::pair<std::string, std::string>>;
-
-std::string base64(std::string_view text) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  unsigned bits = 0;
-  int pending = 0;
-  for (const char c : text) {
-    bits = bits << 8 | static_cast<unsigned char>(c);
-    for (pending += 8; pending >= 6; pending -= 6) out += kAlphabet[bits >> (pending - 6) & 63];
-  }
-  if (pending > 0) out += kAlphabet[bits << (6 - pending) & 63];
-  while (out.size() % 4 != 0) out += '=';
-  return out;
-}
 
 std::string field(const Form& form, std::string_view name) {
   for (const auto& [key, value] : form) {
@@ -45,7 +32,7 @@ std::set<std::string> scopes_of(const Form& form, bool only_first) {
 }  // namespace
 
 std::string basic_header(const Account& account) {
-  return "Basic " + base64(cat(account.user, ":", account.password));
+  return "Basic " + base64_of(bytes_of(cat(account.user, ":", account.password)));
 }
 
 Answer TokenServer::answer(const Question& question) {

@@ -10,13 +10,6 @@ using namespace whittle::layers;
 
 namespace {
 
-// Megabytes. Sanitizers keep what was freed.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr long kAllowance = 400;
-#else
-constexpr long kAllowance = 32;
-#endif
-
 std::string gzipped(std::string_view text, std::size_t threads = 2, std::size_t piece = 1 << 20) {
   ThreadPool pool(threads);
   StringSink out;

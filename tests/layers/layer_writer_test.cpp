@@ -15,13 +15,6 @@ using namespace whittle::layers;
 
 namespace {
 
-// Megabytes. Sanitizers keep what was freed.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr long kAllowance = 400;
-#else
-constexpr long kAllowance = 32;
-#endif
-
 Entry text_entry(std::string text, unsigned mode = 0644) {
   const std::uint64_t size = text.size();
   const Digest digest = digest_of(text);

@@ -19,6 +19,13 @@
 
 namespace whittle::layers {
 
+// Megabytes that a test may grow by. Sanitizers keep what was freed.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr long kAllowance = 400;
+#else
+inline constexpr long kAllowance = 32;
+#endif
+
 inline std::string output_of(std::vector<std::string> argv) {
   SystemProcessRunner runner;
   const CapturedOutput output = run_captured(

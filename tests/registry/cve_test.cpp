@@ -9,9 +9,7 @@
 #include "oci/layout.hpp"
 #include "registry/client.hpp"
 #include "registry/session.hpp"
-#include "tests/lab/registry.hpp"
-#include "tests/registry/test_images.hpp"
-#include "tests/support/scripted_transport.hpp"
+#include "tests/registry/pull_rig.hpp"
 
 using namespace whittle;
 using namespace whittle::registry;
@@ -19,46 +17,31 @@ using whittle::testing::FakeClock;
 using whittle::testing::FakeRegistry;
 using whittle::testing::make_image;
 using whittle::testing::noise;
-using whittle::testing::Scratch;
+using whittle::testing::PullRig;
 using whittle::testing::ScriptedTransport;
 using whittle::testing::TestImage;
 
 namespace {
 
-const oci::Platform kAmd64{.os = "linux", .architecture = "amd64", .variant = ""};
 const std::string kManifestType(oci::media_type::kManifest);
 const std::string kIndexType(oci::media_type::kIndex);
 constexpr const char* kMetadata = "169.254.169.254";  // where clouds keep a machine's secrets
 
 // Pulls what a registry that means harm holds.
-struct Victim {
-  Scratch scratch;
-  oci::BlobStore origin{scratch / "origin"}, into{scratch / "into"};
-  std::unique_ptr<HttpTransport> transport = curl_transport();
-  FakeClock clock;
-  ThreadPool pool{2};
-  RecordingEvents events;
-  std::map<std::string, std::string> environment;
-
+struct Victim : PullRig {
   void log_in(const std::string& host) {
     const Json entry{{"username", FakeRegistry::kUser}, {"password", FakeRegistry::kPassword}};
     environment["DOCKER_AUTH_CONFIG"] = canonical_json(Json{{"auths", {{host, entry}}}});
   }
   Exit pull(const FakeRegistry& registry, const std::string& name) {
     try {
-      registry::pull(oci::Reference::parse(cat(registry.host(), "/app", name)), {kAmd64}, into, *transport,
-                     {.environment = environment, .clock = &clock}, pool, events, {});
+      PullRig::pull(registry, name);
     } catch (const Error& error) {
       return error.exit();
     }
     return Exit::ok;
   }
-  void publish(FakeRegistry& registry, const TestImage& image) {
-    for (const oci::Descriptor& layer : image.layers)
-      registry.put_blob("app", layer.digest.str(), origin.read(layer, 1 << 30));
-    registry.put_blob("app", image.config.digest.str(), origin.read(image.config, 1 << 30));
-    registry.put_manifest("app", "1", image.manifest.digest.str(), kManifestType, origin.read(image.manifest, 1 << 20));
-  }
+  void publish(FakeRegistry& registry, const TestImage& image) { PullRig::publish(registry, image, "1"); }
 };
 
 void put(FakeRegistry& registry, const std::string& tag, const std::string& type, const Json& document) {

@@ -6,62 +6,24 @@
 #include "oci/layout.hpp"
 #include "registry/client.hpp"
 #include "registry/retry.hpp"
-#include "tests/lab/registry.hpp"
-#include "tests/registry/test_images.hpp"
-#include "tests/support/scripted_transport.hpp"
+#include "tests/registry/pull_rig.hpp"
 
 using namespace whittle;
 using namespace whittle::registry;
-using whittle::testing::FakeClock;
 using whittle::testing::FakeRegistry;
+using whittle::testing::kAmd64;
 using whittle::testing::make_image;
 using whittle::testing::make_index;
 using whittle::testing::noise;
-using whittle::testing::Scratch;
+using whittle::testing::PullRig;
 using whittle::testing::SeenRequest;
 using whittle::testing::TestImage;
 
 namespace {
 
-const oci::Platform kAmd64{.os = "linux", .architecture = "amd64", .variant = ""};
 const oci::Platform kArm64{.os = "linux", .architecture = "arm64", .variant = ""};
 
-// Declared after the registry, so that its connections are closed first: the server waits for them.
-struct Rig {
-  Scratch scratch;
-  oci::BlobStore origin{scratch / "origin"}, into{scratch / "into"};
-  std::unique_ptr<HttpTransport> transport = curl_transport();
-  FakeClock clock;
-  ThreadPool pool{4};
-  RecordingEvents events;
-  std::map<std::string, std::string> environment;
-
-  void publish(FakeRegistry& registry, const TestImage& image, const std::string& tag) {
-    for (const oci::Descriptor& layer : image.layers)
-      registry.put_blob("app", layer.digest.str(), origin.read(layer, 1 << 30));
-    registry.put_blob("app", image.config.digest.str(), origin.read(image.config, 1 << 30));
-    publish(registry, image.manifest, tag);
-  }
-  void publish(FakeRegistry& registry, const oci::Descriptor& manifest, const std::string& tag) {
-    registry.put_manifest("app", tag, manifest.digest.str(), manifest.media_type, origin.read(manifest, 1 << 30));
-  }
-
-  oci::Descriptor pull(const FakeRegistry& registry, const std::string& name = ":1",
-                       const PullOptions& options = {kAmd64}) {
-    return registry::pull(oci::Reference::parse(cat(registry.host(), "/app", name)), options, into, *transport,
-                          {.environment = environment, .clock = &clock}, pool, events, {});
-  }
-
-  Error failed(const FakeRegistry& registry, const std::string& name = ":1", const PullOptions& options = {kAmd64}) {
-    try {
-      pull(registry, name, options);
-    } catch (const Error& error) {
-      return error;
-    }
-    FAIL("no error");
-    return {Exit::bug, ""};
-  }
-
+struct Rig : PullRig {
   std::size_t stored() const {
     std::size_t files = 0;
     if (!fs::exists(into.root())) return 0;

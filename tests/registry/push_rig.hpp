@@ -11,6 +11,7 @@
 #include "registry/client.hpp"
 #include "tests/lab/registry.hpp"
 #include "tests/registry/test_images.hpp"
+#include "tests/support/errors.hpp"
 #include "tests/support/scripted_transport.hpp"
 
 namespace whittle::testing {
@@ -23,10 +24,11 @@ struct PushRig {
   ThreadPool pool{4};
   RecordingEvents events;
   std::map<std::string, std::string> environment;
-  fs::path memory = scratch / "memory";
+  fs::path memory = scratch / "memory";  // empty: none
 
-  void log_in(const FakeRegistry& registry) {
-    const Json entry = {{"username", FakeRegistry::kUser}, {"password", FakeRegistry::kPassword}};
+  void log_in(const FakeRegistry& registry, bool with_identity = false) {
+    const Json entry = with_identity ? Json{{"identitytoken", FakeRegistry::kIdentityToken}}
+                                     : Json{{"username", FakeRegistry::kUser}, {"password", FakeRegistry::kPassword}};
     environment["DOCKER_AUTH_CONFIG"] = canonical_json(Json{{"auths", {{registry.host(), entry}}}});
   }
 
@@ -35,6 +37,9 @@ struct PushRig {
   registry::Delivery push(const oci::Descriptor& root, const std::string& reference, std::stop_token stop = {}) {
     const auto sink = registry_sink(oci::Reference::parse(reference), *transport, options(), events, stop);
     return deliver(root, store, *sink, pool, events, stop);
+  }
+  Error failed(const oci::Descriptor& root, const std::string& reference) {
+    return test::error_of([&] { push(root, reference); });
   }
 };
 

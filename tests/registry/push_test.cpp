@@ -7,61 +7,25 @@
 #include "base/text.hpp"
 #include "registry/client.hpp"
 #include "registry/retry.hpp"
-#include "tests/lab/registry.hpp"
-#include "tests/registry/test_images.hpp"
-#include "tests/support/scripted_transport.hpp"
+#include "tests/registry/push_rig.hpp"
 
 using namespace whittle;
 using namespace whittle::registry;
-using whittle::testing::FakeClock;
 using whittle::testing::FakeRegistry;
 using whittle::testing::make_image;
 using whittle::testing::make_index;
+using whittle::testing::many;
 using whittle::testing::noise;
-using whittle::testing::Scratch;
+using whittle::testing::PushRig;
 using whittle::testing::SeenRequest;
 using whittle::testing::TestImage;
 
 namespace {
 
-// Declared after the registry, so that its connections are closed first: the server waits for them.
-struct Rig {
-  Scratch scratch;
-  oci::BlobStore store{scratch / "store"};
-  std::unique_ptr<HttpTransport> transport = curl_transport();
-  FakeClock clock;
-  ThreadPool pool{4};
-  RecordingEvents events;
-  std::map<std::string, std::string> environment;
-
-  void log_in(const FakeRegistry& registry, bool with_identity = false) {
-    const Json entry = with_identity ? Json{{"identitytoken", FakeRegistry::kIdentityToken}}
-                                     : Json{{"username", FakeRegistry::kUser}, {"password", FakeRegistry::kPassword}};
-    environment["DOCKER_AUTH_CONFIG"] = canonical_json(Json{{"auths", {{registry.host(), entry}}}});
-  }
-
-  Delivery push(const oci::Descriptor& root, const std::string& reference, std::stop_token stop = {}) {
-    const auto sink = registry_sink(oci::Reference::parse(reference), *transport,
-                                    {.environment = environment, .clock = &clock}, events, stop);
-    return deliver(root, store, *sink, pool, events, stop);
-  }
-
-  Error failed(const oci::Descriptor& root, const std::string& reference) {
-    try {
-      push(root, reference);
-    } catch (const Error& error) {
-      return error;
-    }
-    FAIL("no error");
-    return {Exit::bug, ""};
-  }
+// A client that remembers nothing of earlier pushes.
+struct Rig : PushRig {
+  Rig() { memory.clear(); }
 };
-
-std::vector<std::string> many(std::size_t count, std::size_t size = 10'000) {
-  std::vector<std::string> files;
-  for (unsigned i = 0; i < count; ++i) files.push_back(noise(size, i));
-  return files;
-}
 
 // "PUT manifests", "HEAD manifests", …: what happened, without the names.
 std::vector<std::string> kinds(const FakeRegistry& registry) {

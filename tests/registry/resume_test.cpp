@@ -40,13 +40,7 @@ struct PullRig : PushRig {
     CHECK(leftovers().empty());
   }
   Error failed() {
-    try {
-      pull();
-    } catch (const Error& error) {
-      return error;
-    }
-    FAIL("no error");
-    return {Exit::bug, ""};
+    return test::error_of([&] { pull(); });
   }
   std::vector<std::string> leftovers() const {
     std::vector<std::string> names;
@@ -71,6 +65,15 @@ struct PullRig : PushRig {
 
 HttpResponse partial_answer(std::string range, std::string body) {
   return {.status = 206, .headers = {{"content-range", std::move(range)}}, .body = std::move(body)};
+}
+
+// From a registry that answers as scripted.
+void download(const oci::Descriptor& blob, oci::BlobStore& into, whittle::testing::ScriptedTransport& transport,
+              EventSink& events) {
+  whittle::testing::FakeClock clock;
+  Session session(oci::Reference::parse("r.example/app:1"), Session::Access::pull, transport, {.clock = &clock}, events,
+                  {});
+  BlobDownload(session, blob, into, events).run();
 }
 
 }  // namespace
@@ -133,10 +136,7 @@ TEST_CASE("a server that knows no ranges is read past what is here") {
       transport.then(partial_answer("bytes 0-99999/300000", content.substr(0, 100'000)));
     }
     transport.then(HttpResponse{.status = 200, .body = content});
-    whittle::testing::FakeClock clock;
-    Session session(oci::Reference::parse("r.example/app:1"), Session::Access::pull, transport, {.clock = &clock},
-                    rig.events, {});
-    BlobDownload(session, blob, back, rig.events).run();
+    download(blob, back, transport, rig.events);
     CHECK(back.read(blob, 1 << 20) == content);
     CHECK(transport.is_used_up());
   }
@@ -154,10 +154,7 @@ TEST_CASE("a range that the server cannot give makes the download begin anew") {
     whittle::testing::ScriptedTransport transport;
     transport.then(1, answer);
     transport.then(HttpResponse{.status = 200, .body = content});
-    whittle::testing::FakeClock clock;
-    Session session(oci::Reference::parse("r.example/app:1"), Session::Access::pull, transport, {.clock = &clock},
-                    rig.events, {});
-    BlobDownload(session, blob, back, rig.events).run();
+    download(blob, back, transport, rig.events);
     CHECK(back.read(blob, 1 << 20) == content);
     const Headers& headers = transport.sent[1].headers;
     CHECK(std::none_of(headers.begin(), headers.end(), [](const auto& header) { return header.first == "Range"; }));

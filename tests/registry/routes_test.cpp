@@ -29,13 +29,7 @@ struct Machine {
   Route of(const std::string& reference) { return read().of(oci::Reference::parse(reference)); }
   std::string upstream(const std::string& reference) { return of(reference).upstream.reference.str(); }
   Error failed() {
-    try {
-      read();
-    } catch (const Error& error) {
-      return error;
-    }
-    FAIL("no error");
-    return {Exit::bug, ""};
+    return test::error_of([&] { read(); });
   }
 };
 

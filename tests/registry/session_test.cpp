@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "tests/registry/test_images.hpp"
+#include "tests/support/errors.hpp"
 #include "tests/support/scripted_transport.hpp"
 
 using namespace whittle;
@@ -28,13 +29,7 @@ struct Rig {
 
   Reply get() { return session.send({.doing = "test", .target = "/v2/team/app/manifests/1"}); }
   Error failed() {
-    try {
-      get();
-    } catch (const Error& error) {
-      return error;
-    }
-    FAIL("no error");
-    return {Exit::bug, ""};
+    return test::error_of([&] { get(); });
   }
   std::string authorization(std::size_t request) const {
     for (const auto& [name, value] : transport.sent.at(request).headers) {
