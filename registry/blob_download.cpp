@@ -4,25 +4,9 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "registry/ranges.hpp"
 
 namespace whittle::registry {
-
-namespace {
-
-// "bytes 100-199/200": does it begin at `start`, and is the whole as large as it should be?
-bool is_the_rest(const std::string& content_range, std::uint64_t start, std::uint64_t total) {
-  std::string_view text = trim(content_range);
-  if (!lower(text).starts_with("bytes ")) return false;
-  text.remove_prefix(std::string_view("bytes ").size());
-  const std::size_t dash = text.find('-'), slash = text.find('/');
-  if (dash == std::string_view::npos || slash == std::string_view::npos || slash < dash) return false;
-  const auto first = parse_number(text.substr(0, dash));
-  const auto last = parse_number(text.substr(dash + 1, slash - dash - 1));
-  const std::string_view whole = text.substr(slash + 1);
-  return first == start && last && *last >= start && *last < total && (whole == "*" || parse_number(whole) == total);
-}
-
-}  // namespace
 
 BlobDownload::BlobDownload(Session& session, const oci::Descriptor& blob, oci::BlobStore& into, EventSink& events)
     : session_(session),

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "registry/ranges.hpp"
 
 namespace whittle::registry {
 
@@ -14,18 +15,6 @@ constexpr std::uint64_t kSmallestChunk = 256 * 1024;
 
 bool is_too_large(int status) {
   return status == 413 || status == 416;
-}
-
-// "0-1023" or "bytes=0-1023": how many bytes that are. A fresh session's "0-0" may mean none or one.
-std::optional<std::uint64_t> length_in(const std::string& range) {
-  std::string_view text = trim(range);
-  for (const std::string_view unit : {"bytes=", "bytes "}) {
-    if (text.starts_with(unit)) text.remove_prefix(unit.size());
-  }
-  if (!text.starts_with("0-")) return std::nullopt;
-  const auto last = parse_number(text.substr(2));
-  if (!last || *last == ~std::uint64_t{0}) return std::nullopt;
-  return *last == 0 ? 0 : *last + 1;
 }
 
 }  // namespace
@@ -94,7 +83,7 @@ std::optional<Outcome> ChunkedUpload::send_chunk(Request& last) {
 bool ChunkedUpload::take_answer(const HttpResponse& response, const Url& from, const Request& request) {
   if (const auto location = response.header("location")) location_ = session_.resolve(from, *location, request);
   const auto account = response.header("range");
-  return !account || length_in(*account) == sent_ + buffer_.size();
+  return !account || received_length(*account) == sent_ + buffer_.size();
 }
 
 void ChunkedUpload::ask() {
@@ -102,8 +91,9 @@ void ChunkedUpload::ask() {
   const Request question{.doing = cat("question for ", short_name(blob_)), .method = "GET", .target = location_->str()};
   const Session::Exchanged exchanged = session_.exchange(question);
   const auto* response = std::get_if<HttpResponse>(&exchanged.outcome);
-  const auto there =
-      response != nullptr && response->status == 204 ? length_in(response->header("range").value_or("")) : std::nullopt;
+  const auto there = response != nullptr && response->status == 204
+                         ? received_length(response->header("range").value_or(""))
+                         : std::nullopt;
   // Either the chunk in doubt is there, or it is not; anything else is a part of it, or nonsense.
   const std::uint64_t most = std::min(sent_ + registry_.chunk_size(), blob_.size);
   if (!there || !registry_.is_account_reliable() || *there < sent_ || *there > std::max(most, sent_ + buffer_.size())) {

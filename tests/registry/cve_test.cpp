@@ -15,6 +15,7 @@ using namespace whittle;
 using namespace whittle::registry;
 using whittle::testing::FakeClock;
 using whittle::testing::FakeRegistry;
+using whittle::testing::kAmd64;
 using whittle::testing::make_image;
 using whittle::testing::noise;
 using whittle::testing::PullRig;
@@ -250,6 +251,28 @@ TEST_CASE("regclient 746d6cf: a redirect drops the credentials at another port, 
   plain.transport.then(answer(307, "location", "http://r.example/blob"));
   CHECK(plain.get() == Exit::registry_content);
   CHECK(plain.transport.sent.size() == 1);
+}
+
+TEST_CASE("CVE-2026-50195: the name that an image brings along names nothing here") {
+  FakeRegistry registry;
+  Victim victim;
+  const TestImage image = make_image(victim.origin, {noise(1'000, 1)});
+  victim.publish(registry, image);
+  Json named = Json::parse(victim.origin.read(image.manifest, 1 << 20));
+  named["annotations"] = {{"org.opencontainers.image.ref.name", "trusted:latest"},
+                          {"io.containerd.image.name", "docker.io/library/trusted:latest"}};
+  put(registry, "named", kManifestType, named);
+  oci::Layout store(victim.scratch / "store", oci::Layout::Open::create, victim.events);
+  const oci::Descriptor root =
+      registry::pull(oci::Reference::parse(registry.host() + "/app:named"), {kAmd64}, store.blobs(), *victim.transport,
+                     {.clock = &victim.clock}, victim.pool, victim.events, {});
+  CHECK(root.annotations.empty());
+  CHECK(store.entries().empty());
+  const auto sink = layout_sink(victim.scratch / "out", "mine", victim.events);
+  deliver(root, store.blobs(), *sink, victim.pool, victim.events, {});
+  const oci::Layout out(victim.scratch / "out", oci::Layout::Open::existing, victim.events);
+  REQUIRE(out.entries().size() == 1);
+  CHECK(out.entries()[0].name == "mine");
 }
 
 TEST_CASE("endless data: what is longer than was promised is cut off, and nothing of it is kept") {
