@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 
 from support.case import WhittleTestCase
 from support.laboratory import Laboratory
@@ -55,6 +56,11 @@ class Killed(WhittleTestCase):
         write_handmade_layout(self.source, files, name="app")
         self.digest = Layout(self.source).entry("app")["digest"]
 
+    def duration_of(self, *arguments, **options):
+        started = time.monotonic()
+        self.whittle(*arguments, **options)
+        return time.monotonic() - started
+
     def kill_at_random(self, longest, *arguments, **options):
         process = self.start_whittle(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -68,12 +74,15 @@ class Killed(WhittleTestCase):
     def test_pushes_that_are_killed(self):
         struck = 0
         with Laboratory("--delay", 3) as laboratory:
+            longest = self.duration_of("push", f"oci:{self.source}:app", f"{laboratory.host}/team/app:first")
+            was_struck = False
             for number in range(KILLS):
                 name = f"{laboratory.host}/team/app:{number % 3}"
                 context = f"seed {self.seed}, kill {number}"
-                if number % 5 == 0:
+                if number % 5 == 0 or not was_struck:  # there is something to send
                     laboratory.clear()
-                struck += self.kill_at_random(0.08, "push", f"oci:{self.source}:app", name)
+                was_struck = self.kill_at_random(longest, "push", f"oci:{self.source}:app", name)
+                struck += was_struck
                 self.assertEqual(laboratory.problem(), "", context)
                 if number % 5 == 4:
                     self.whittle("push", f"oci:{self.source}:app", name)
@@ -86,11 +95,15 @@ class Killed(WhittleTestCase):
         with Laboratory("--delay", 3) as laboratory:
             name = f"{laboratory.host}/team/app:1"
             self.whittle("push", f"oci:{self.source}:app", name)
+            longest = self.duration_of("pull", name, env={"WHITTLE_STORE": self.temporary / "undisturbed"})
+            store, was_struck = None, False
             for number in range(KILLS):
                 context = f"seed {self.seed}, kill {number}"
-                store = self.temporary / f"store-{number // 5}"
+                if number % 5 == 0 or not was_struck:  # there is something to fetch
+                    store = self.temporary / f"store-{number}"
                 environment = {"WHITTLE_STORE": store}
-                struck += self.kill_at_random(0.06, "pull", name, env=environment)
+                was_struck = self.kill_at_random(longest, "pull", name, env=environment)
+                struck += was_struck
                 if (store / "index.json").exists():
                     self.assertEqual(Layout(store).problems(), [], context)
                 if number % 5 == 4:
