@@ -171,7 +171,13 @@ std::vector<std::string> members_of(const plan::SourceTree& tree, const CargoMan
   for (const std::string& pattern : list_member(*workspace, key)) {
     const std::string manifests = joined(joined(".", pattern), "Cargo.toml");
     if (manifests.starts_with("..")) continue;
-    for (const std::string& path : tree.glob(manifests)) {
+    const std::vector<std::string> paths = tree.glob(manifests);
+    // A pattern may match nothing, cargo says; a name may not.
+    if (paths.empty() && pattern.find_first_of("*?[") == std::string::npos) {
+      throw failure(manifest.path, manifest.document.line(cat("/workspace/", key)),
+                    cat("there is no package in the workspace member ", backticked(pattern)));
+    }
+    for (const std::string& path : paths) {
       const std::string folder = folder_of(path);
       const bool is_out = std::any_of(excluded.begin(), excluded.end(),
                                       [&](const std::string& out) { return matches_glob(joined(".", out), folder); });

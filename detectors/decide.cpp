@@ -6,6 +6,7 @@
 #include "detectors/detector.hpp"
 #include "detectors/places.hpp"
 #include "detectors/procfile.hpp"
+#include "detectors/version_files.hpp"
 
 namespace whittle::detectors {
 
@@ -229,6 +230,8 @@ BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundi
   settle_image(plan, surroundings, options);
   settle_layers(plan, config);
   settle_processes(plan, detection, surroundings);
+  for (std::string& warning : version_contradictions(surroundings.app, plan))
+    plan.warnings.push_back(std::move(warning));
   return plan;
 }
 

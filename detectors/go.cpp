@@ -41,6 +41,25 @@ Module read_module(const plan::SourceTree& tree, std::string folder) {
   return {std::move(folder), std::move(prefix), std::move(file)};
 }
 
+std::vector<std::uint64_t> numbers_of(std::string_view version) {
+  std::vector<std::uint64_t> numbers;
+  for (const std::string& part : split(version.substr(0, version.find_first_not_of("0123456789.")), '.')) {
+    numbers.push_back(parse_number(part).value_or(0));
+  }
+  return numbers;
+}
+
+// Go itself refuses it, but only once everything is fetched.
+void refuse_older_workspace(const GoWorkspace& workspace, const Module& member) {
+  const GoLine& wanted = member.file.go;
+  // Without the line a workspace is one of 1.18.
+  if (numbers_of(wanted.value) <= numbers_of(workspace.go.value.empty() ? "1.18" : workspace.go.value)) return;
+  throw failure(
+      "go.work", workspace.go.line,
+      cat(joined(member.folder, "go.mod"), ":", wanted.line, " wants Go ", wanted.value, ", and the workspace says ",
+          workspace.go.value.empty() ? "nothing" : workspace.go.value, "; `go work use` sets it right"));
+}
+
 Modules read_workspace(const plan::SourceTree& tree) {
   const GoWorkspace workspace = parse_go_workspace(tree.read("go.work"), "go.work");
   Modules modules{
@@ -57,6 +76,7 @@ Modules read_workspace(const plan::SourceTree& tree) {
                         "; `env = { GOWORK = \"off\" }` under `[build]` ", "builds without the workspace"));
     }
     modules.list.push_back(read_module(tree, folder));
+    refuse_older_workspace(workspace, modules.list.back());
   }
   return modules;
 }

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "detectors/detector.hpp"
+#include "detectors/places.hpp"
 #include "detectors/unsupported.hpp"
 
 namespace whittle::detectors {
@@ -102,6 +104,26 @@ std::string what_is_there(const plan::SourceTree& tree) {
   return others == 0 ? join(shown, ", ") : cat(join(shown, ", "), " and ", others, " more");
 }
 
+// The nearest manifests further down, one a folder; the application root is the argument, so they are only pointed at.
+std::vector<std::string> manifests_below(const plan::SourceTree& tree) {
+  constexpr std::array<std::string_view, 7> kManifests = {"go.work",     "go.mod",       "Cargo.toml", "CMakeLists.txt",
+                                                          "meson.build", "configure.ac", "Makefile"};
+  constexpr std::size_t kMost = 3;
+  std::map<std::size_t, std::map<std::string, std::string>> by_depth;  // → folder → manifest
+  for (const plan::Node& node : tree.nodes()) {
+    if (node.kind != plan::NodeKind::file || is_aside(node.path)) continue;
+    if (std::find(kManifests.begin(), kManifests.end(), last_part(node.path)) == kManifests.end()) continue;
+    const auto depth = static_cast<std::size_t>(std::count(node.path.begin(), node.path.end(), '/'));
+    if (depth > 0) by_depth[depth].emplace(folder_of(node.path), node.path);
+  }
+  std::vector<std::string> nearest;
+  if (by_depth.empty()) return nearest;
+  for (const auto& [folder, manifest] : by_depth.begin()->second) {
+    if (nearest.size() < kMost) nearest.push_back(manifest);
+  }
+  return nearest;
+}
+
 Error nothing_detected(const Survey& survey, const Surroundings& surroundings) {
   std::string looked_for;
   for (const Detector& detector : all_detectors())
@@ -111,7 +133,14 @@ Error nothing_detected(const Survey& survey, const Surroundings& surroundings) {
   error.detail(cat("found: ", what_is_there(surroundings.app)));
   if (!survey.unsupported.empty()) {
     error.detail(cat("this tree is in a language that whittle does not build: ", join(survey.unsupported, ", ")));
-  } else {
+  }
+  const std::vector<std::string> below = manifests_below(surroundings.app);
+  for (const std::string& manifest : below) {
+    const std::string folder = folder_of(manifest);
+    error.hint(cat("there is a ", last_part(manifest), " in ", backticked(folder), ": `whittle build ",
+                   printable(shell_words(std::vector{folder})), "`"));
+  }
+  if (below.empty() && survey.unsupported.empty()) {
     error.hint("give the folder that holds the manifest: `whittle build DIR`");
   }
   return error;
@@ -160,7 +189,10 @@ Survey survey(const Surroundings& surroundings) {
   for (const Detector& detector : all_detectors()) run(detector, surroundings, survey);
   std::stable_sort(survey.candidates.begin(), survey.candidates.end(),
                    [](const plan::Detection& a, const plan::Detection& b) { return a.score > b.score; });
-  survey.unsupported = unsupported_languages(surroundings.app);
+  survey.unsupported = languages_by_manifest(surroundings.app);
+  if (survey.unsupported.empty() && survey.candidates.empty() && survey.failures.empty()) {
+    survey.unsupported = languages_by_source(surroundings.app);
+  }
   choose(survey, surroundings);
   explain_losers(survey);
   return survey;
