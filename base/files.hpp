@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -33,6 +34,11 @@ class FileDescriptor {
  private:
   int number_ = -1;
 };
+
+// Nanoseconds since 1970, as `struct stat` has times.
+constexpr std::int64_t nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
 
 // Reads `path` (following symbolic links) into memory; more than `limit` bytes is an error.
 std::string read_file(const fs::path& path, std::uint64_t limit = 64 << 20);

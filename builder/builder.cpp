@@ -79,6 +79,12 @@ InputKey input_key(const plan::BuildPlan& plan, const fs::path& source, const Ho
           .inputs = std::move(found)};
 }
 
+bool source_is_unchanged(const InputKey& found, const plan::BuildPlan& plan, const fs::path& source, const Host& host,
+                         ProcessRunner& runner, EventSink& events, std::stop_token stop) {
+  return are_untouched(*found.inputs, plan, host) ||
+         input_key(plan, source, host, runner, events, std::move(stop)).digest == found.digest;
+}
+
 Built build(const plan::BuildPlan& plan, InputKey found, const Host& host, const Options& options,
             ProcessRunner& runner, EventSink& events, std::stop_token stop) {
   const Inputs& inputs = *found.inputs;

@@ -47,6 +47,10 @@ struct InputKey {
 InputKey input_key(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
                    EventSink& events, std::stop_token stop);
 
+// Whether looking again would find the same source. Status calls only, unless a file was written just before `found`.
+bool source_is_unchanged(const InputKey& found, const plan::BuildPlan& plan, const fs::path& source, const Host& host,
+                         ProcessRunner& runner, EventSink& events, std::stop_token stop);
+
 // Builds what `input_key` has found, with the same plan and host. Throws Error(build_failed) with the last lines and
 // the log's place, Error(not_static) with every reason, Error(transient) after a cancellation.
 Built build(const plan::BuildPlan& plan, InputKey found, const Host& host, const Options& options,

@@ -122,6 +122,22 @@ class Mapped {
   std::vector<std::string> places_;  // relative to the root; "" is all of it
 };
 
+struct Listing {
+  std::vector<SourceFile> files, only_mapped;
+  Sighting sighting;
+};
+
+Listing list_files(const fs::path& source, const Mapped& mapped, const Host& host) {
+  Listing listing;
+  std::vector<std::string> left_out;
+  listing.files = list_source(source, host.cache, &left_out);
+  listing.only_mapped = mapped.below(left_out);
+  const Sighting files = sighting_of(listing.files), others = sighting_of(listing.only_mapped);
+  listing.sighting = {.digest = digest_of(cat(files.digest.str(), others.digest.str())),
+                      .last_change = std::max(files.last_change, others.last_change)};
+  return listing;
+}
+
 }  // namespace
 
 std::string identity_of(const ProbedTool& tool) {
@@ -145,10 +161,11 @@ Inputs gather(const plan::BuildPlan& plan, const fs::path& source, const Host& h
   inputs.tools = probe_tools(plan.tools, run_in, host, runner, stop);
   find_toolchains(inputs, plan, run_in, host, runner, events, stop);
 
-  std::vector<std::string> left_out;
-  inputs.files = list_source(inputs.source, host.cache, &left_out);
+  inputs.looked_at = file_clock();
   const Mapped mapped(plan.image, inputs.source);
-  std::vector<SourceFile> only_mapped = mapped.below(left_out);
+  auto [files, only_mapped, sighting] = list_files(inputs.source, mapped, host);
+  inputs.files = std::move(files);
+  inputs.sighting = sighting;
   if (!plan.toolchains.empty()) {
     std::erase_if(inputs.files, [&](const SourceFile& file) {
       if (!is_object_or_program(inputs.source, file)) return false;
@@ -168,6 +185,11 @@ Inputs gather(const plan::BuildPlan& plan, const fs::path& source, const Host& h
   inputs.tools_identity = identity_of_tools(inputs, plan, index);
   index.save();
   return inputs;
+}
+
+bool are_untouched(const Inputs& inputs, const plan::BuildPlan& plan, const Host& host) {
+  if (inputs.sighting.last_change >= inputs.looked_at) return false;
+  return list_files(inputs.source, Mapped(plan.image, inputs.source), host).sighting.digest == inputs.sighting.digest;
 }
 
 Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs) {

@@ -21,6 +21,8 @@ struct Inputs {
   Digest everything;                          // of all source files that count
   Digest mapped;                              // of files that only the image takes, which steps do not see
   std::vector<Digest> of_steps;               // of the source files that each step declares as inputs
+  Sighting sighting;                          // of all of them
+  std::int64_t looked_at = 0;                 // when that began, by file_clock()
   Digest tools_identity;                      // of tools, toolchains and, for C and C++, the system's packages
 
   std::vector<ProbedTool> all_tools() const;  // the toolchains' programs too
@@ -28,6 +30,9 @@ struct Inputs {
 
 Inputs gather(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
               EventSink& events, const std::stop_token& stop);
+
+// Whether no source file was touched since: status calls only. False when that cannot be told.
+bool are_untouched(const Inputs& inputs, const plan::BuildPlan& plan, const Host& host);
 
 // What decides the programs, without what only concerns the image.
 Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs);

@@ -6,8 +6,14 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <condition_variable>
+#include <exception>
+#include <iterator>
 #include <memory>
+#include <mutex>
+#include <thread>
 #include <unordered_set>
 
 #include "base/error.hpp"
@@ -43,67 +49,146 @@ bool holds_build_products(int folder) {
          std::string_view(text.data(), text.size()) == kSignature;
 }
 
-// Lists through descriptors, so that long paths and folders that are renamed meanwhile do no harm.
+// Lists through descriptors, so that long paths and folders that are renamed meanwhile do no harm. A status call takes
+// a microsecond or two, so two threads share the folders of a large tree.
 class Lister {
  public:
   Lister(const fs::path& root, const fs::path& apart, bool everything) : root_(root), everything_(everything) {
     if (apart.empty() || ::stat(apart.c_str(), &apart_) != 0) apart_ = {};
   }
 
-  void list(FileDescriptor opened, const std::string& prefix, int depth) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> folder(opened ? ::fdopendir(opened.get()) : nullptr, &::closedir);
-    if (!folder) throw unreadable(prefix);
-    if (depth > kMaximumDepth) throw Error(Exit::usage, cat("folders are nested too deeply at ", backticked(prefix)));
-    opened.release();
+  struct Found {
+    std::vector<SourceFile> files;
+    std::vector<std::string> left_out;
+  };
+
+  Found list() {
+    Found found;
+    waiting_.push_back({FileDescriptor(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), "", 0});
+    while (!waiting_.empty() && waiting_.size() < kWorthAThread) {
+      Place place = std::move(waiting_.back());
+      waiting_.pop_back();
+      list(std::move(place), found);
+    }
+    if (waiting_.empty()) return found;
+    Found of_other;
+    {
+      const std::jthread other([&] { work(of_other); });
+      work(found);
+    }
+    if (error_) std::rethrow_exception(error_);
+    std::move(of_other.files.begin(), of_other.files.end(), std::back_inserter(found.files));
+    std::move(of_other.left_out.begin(), of_other.left_out.end(), std::back_inserter(found.left_out));
+    return found;
+  }
+
+ private:
+  // A folder that is open and not listed yet.
+  struct Place {
+    FileDescriptor opened;
+    std::string path;
+    int depth = 0;
+  };
+  static constexpr std::size_t kMostWaiting = 64;  // descriptors are few
+  static constexpr std::size_t kWorthAThread = 8;
+
+  // Lists what waits, and what comes to wait, until nobody has anything left.
+  void work(Found& found) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [&] { return !waiting_.empty() || busy_ == 0 || error_; });
+      if (waiting_.empty() || error_) break;
+      Place place = std::move(waiting_.back());
+      waiting_.pop_back();
+      ++busy_;
+      lock.unlock();
+      std::exception_ptr error;
+      try {
+        list(std::move(place), found);
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      if (error && !error_) error_ = error;
+      --busy_;
+      if (busy_ == 0) changed_.notify_all();
+    }
+    changed_.notify_all();
+  }
+
+  // For any thread to list; or, when enough wait already, for this one at once.
+  void descend(Place place, Found& found) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (waiting_.size() < kMostWaiting) {
+        waiting_.push_back(std::move(place));
+        changed_.notify_one();
+        return;
+      }
+    }
+    list(std::move(place), found);
+  }
+
+  void list(Place place, Found& found) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(place.opened ? ::fdopendir(place.opened.get()) : nullptr,
+                                                     &::closedir);
+    if (!folder) throw unreadable(place.path);
+    if (place.depth > kMaximumDepth) {
+      throw Error(Exit::usage, cat("folders are nested too deeply at ", backticked(place.path)));
+    }
+    place.opened.release();
     for (;;) {
       errno = 0;
       const dirent* entry = ::readdir(folder.get());
-      if (entry == nullptr && errno != 0) throw unreadable(prefix);
+      if (entry == nullptr && errno != 0) throw unreadable(place.path);
       if (entry == nullptr) return;
       const std::string_view name = entry->d_name;
-      if (name != "." && name != ".." && !is_own_folder_of_a_tool(name))
-        add(::dirfd(folder.get()), entry->d_name, prefix, depth);
+      if (name != "." && name != ".." && !is_own_folder_of_a_tool(name)) {
+        add(::dirfd(folder.get()), entry->d_name, place, found);
+      }
     }
   }
 
-  std::vector<SourceFile> files;
-  std::vector<std::string> left_out;
-
- private:
   Error unreadable(const std::string& prefix) const {
     return system_error(Exit::usage, cat("cannot list ", backticked((root_ / prefix).native())));
   }
 
-  void add(int folder, const char* name, const std::string& prefix, int depth) {
+  void add(int folder, const char* name, const Place& in, Found& found) {
     SourceFile file;
-    file.path = prefix.empty() ? name : cat(prefix, "/", name);
+    file.path = in.path.empty() ? name : cat(in.path, "/", name);
     if (::fstatat(folder, name, &file.status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) return;  // gone since the folder was read
       throw system_error(Exit::usage, cat("cannot read ", backticked((root_ / file.path).native())));
     }
+    const bool is_folder = S_ISDIR(file.status.st_mode);
     const bool is_apart = file.status.st_ino == apart_.st_ino && file.status.st_dev == apart_.st_dev;
-    if (S_ISDIR(file.status.st_mode) && is_apart) return;
+    if (is_folder && is_apart) return;
     if (S_ISLNK(file.status.st_mode)) file.link = link_target(folder, name);
-    FileDescriptor opened;
-    if (S_ISDIR(file.status.st_mode)) {
-      opened = FileDescriptor(::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (!everything_ && opened && holds_build_products(opened.get())) {
-        left_out.push_back(std::move(file.path));
+    Place below{.opened = {}, .path = file.path, .depth = in.depth + 1};
+    if (is_folder) {
+      below.opened = FileDescriptor(::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (!everything_ && below.opened && holds_build_products(below.opened.get())) {
+        found.left_out.push_back(std::move(file.path));
         return;
       }
     }
-    const bool is_folder = S_ISDIR(file.status.st_mode);
-    const std::string below = file.path;
-    files.push_back(std::move(file));
-    if (files.size() > kMaximumFiles) {
+    found.files.push_back(std::move(file));
+    if (++count_ > kMaximumFiles) {
       throw Error(Exit::usage, cat("more than a million files below ", backticked(root_.native())));
     }
-    if (is_folder) list(std::move(opened), below, depth + 1);
+    if (is_folder) descend(std::move(below), found);
   }
 
   const fs::path& root_;
   bool everything_;
   struct stat apart_ {};
+  std::atomic<std::size_t> count_ = 0;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;  // something waits, or nobody is busy any more
+  std::vector<Place> waiting_;
+  std::size_t busy_ = 0;  // threads that are listing a folder
+  std::exception_ptr error_;
 };
 
 bool is_source_code(std::string_view path) {
@@ -134,12 +219,12 @@ std::string_view without_slashes(std::string_view pattern) {
 
 std::vector<SourceFile> listed(const fs::path& root, const fs::path& apart, bool everything,
                                std::vector<std::string>* left_out = nullptr) {
-  Lister lister(root, apart, everything);
-  lister.list(FileDescriptor(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), "", 0);
-  std::sort(lister.files.begin(), lister.files.end(),
+  Lister::Found found = Lister(root, apart, everything).list();
+  std::sort(found.files.begin(), found.files.end(),
             [](const SourceFile& a, const SourceFile& b) { return a.path < b.path; });
-  if (left_out != nullptr) *left_out = std::move(lister.left_out);
-  return std::move(lister.files);
+  std::sort(found.left_out.begin(), found.left_out.end());
+  if (left_out != nullptr) *left_out = std::move(found.left_out);
+  return std::move(found.files);
 }
 
 bool is_input(std::string_view path, std::span<const std::string> inputs) {
@@ -155,6 +240,26 @@ std::vector<SourceFile> list_source(const fs::path& root, const fs::path& apart,
 
 std::vector<SourceFile> list_everything(const fs::path& root) {
   return listed(root, {}, true);
+}
+
+Sighting sighting_of(std::span<const SourceFile> files) {
+  Hasher hasher;
+  std::int64_t last_change = 0;
+  for (const SourceFile& file : files) {
+    hasher.update(file.path);
+    hasher.update(file.link);
+    const std::array<std::int64_t, 8> numbers = {static_cast<std::int64_t>(file.path.size()),
+                                                 static_cast<std::int64_t>(file.link.size()),
+                                                 static_cast<std::int64_t>(file.status.st_dev),
+                                                 static_cast<std::int64_t>(file.status.st_ino),
+                                                 static_cast<std::int64_t>(file.status.st_mode),
+                                                 file.status.st_size,
+                                                 nanoseconds(file.status.st_mtim),
+                                                 nanoseconds(file.status.st_ctim)};
+    hasher.update(std::as_bytes(std::span(numbers)));
+    last_change = std::max({last_change, numbers[6], numbers[7]});
+  }
+  return {.digest = hasher.digest(), .last_change = last_change};
 }
 
 bool is_object_or_program(const fs::path& root, const SourceFile& file) {

@@ -28,6 +28,14 @@ std::vector<SourceFile> list_source(const fs::path& root, const fs::path& apart 
 // The same without leaving anything out.
 std::vector<SourceFile> list_everything(const fs::path& root);
 
+// What status calls alone say of files: equal when none was touched between two listings, if the first was made later
+// than `last_change` by file_clock().
+struct Sighting {
+  Digest digest;
+  std::int64_t last_change = 0;  // of any content or status, nanoseconds since 1970
+};
+Sighting sighting_of(std::span<const SourceFile> files);
+
 // An ELF object or program: what an earlier build in the tree has left. In a copy with the same times, make would
 // take it for up to date.
 bool is_object_or_program(const fs::path& root, const SourceFile& file);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <cstring>
-#include <ctime>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -18,17 +17,6 @@ namespace {
 // The file: this line, entries, and the SHA-256 of both. Numbers are the machine's own: a cache does not travel.
 constexpr std::string_view kMagic = "whittle.stat-index/1\n";
 constexpr std::uint64_t kMaximumIndex = 1 << 30;
-
-std::int64_t nanoseconds(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
-
-// File systems stamp files with the coarse clock, so only that clock can say which came first.
-std::int64_t now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &time);
-  return nanoseconds(time);
-}
 
 struct Signature {
   std::uint64_t device = 0, inode = 0, size = 0;
@@ -128,6 +116,12 @@ std::optional<Entries> decoded(std::string_view text) {
 
 }  // namespace
 
+std::int64_t file_clock() {
+  timespec time{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &time);
+  return nanoseconds(time);
+}
+
 struct StatIndex::State {
   fs::path file;
   Entries entries;
@@ -166,7 +160,7 @@ Digest StatIndex::digest(const fs::path& path, const struct stat& status) {
     entry.is_wanted = true;
     return entry.digest;
   }
-  Entry fresh{.signature = {}, .recorded = now(), .digest = {}, .is_wanted = true};
+  Entry fresh{.signature = {}, .recorded = file_clock(), .digest = {}, .is_wanted = true};
   FileDescriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat found {};
   if (!opened || ::fstat(opened.get(), &found) != 0) {

@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,9 @@
 #include "base/files.hpp"
 
 namespace whittle::builder {
+
+// Now, by the clock that file systems stamp files with: coarser than others, so only it can say which came first.
+std::int64_t file_clock();
 
 class StatIndex {
  public:

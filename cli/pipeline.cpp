@@ -152,16 +152,15 @@ struct Assembled {
 };
 
 // build → compose → partition → assemble.
-Assembled make_image(const plan::BuildPlan& plan, builder::InputKey inputs, const fs::path& source,
+Assembled make_image(const plan::BuildPlan& plan, const builder::InputKey& inputs, const fs::path& source,
                      const layers::BaseFacts& facts, const BuildOptions& options, oci::BlobStore& blobs,
                      Session& session) {
   EventSink& events = session.events();
 
   // Runs the steps. Beyond this point programs exist and are proved, and no more processes start.
   events.emit(StageStarted{"build", plan.steps.empty() ? "nothing to run" : cat(plan.steps.size(), " steps")});
-  const builder::Built built =
-      builder::build(plan, std::move(inputs), session.host(), {.offline = options.offline, .jobs = 0}, session.runner(),
-                     events, session.stop());
+  const builder::Built built = builder::build(plan, inputs, session.host(), {.offline = options.offline, .jobs = 0},
+                                              session.runner(), events, session.stop());
 
   // Puts every file in its place. Beyond this point modes and owners are normalised and no two files collide.
   layers::RootFilesystem root = layers::compose(built.plan, built.artifacts, built.needs, source, facts, events);
@@ -225,11 +224,8 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   oci::Layout store = session.open_store();
   const layers::BaseFacts facts;
   const fs::path& source = tree.context().root();
-  const auto look = [&] {
-    return builder::input_key(plan, source, session.host(), session.runner(), events, session.stop());
-  };
-  builder::InputKey inputs = look();
-  const Digest before = inputs.digest;
+  const builder::InputKey inputs =
+      builder::input_key(plan, source, session.host(), session.runner(), events, session.stop());
   const Digest key = image_key(inputs, plan, facts, session);
   BuildRecords records(session.cache_folder() / "builds", store.blobs());
   if (const std::optional<BuildRecords::Record> record = records.find(key)) {
@@ -237,11 +233,11 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
     result.root = record->root;
     result.unchanged = true;
   } else {
-    const Assembled assembled = make_image(plan, std::move(inputs), source, facts, options, store.blobs(), session);
+    const Assembled assembled = make_image(plan, inputs, source, facts, options, store.blobs(), session);
     for (const std::string& warning : assembled.warnings) events.warn(warning);
     result.root = assembled.root;
     // The key speaks of the tree as it was at the beginning; the image, of files as they were when they were read.
-    if (look().digest == before) {
+    if (builder::source_is_unchanged(inputs, plan, source, session.host(), session.runner(), events, session.stop())) {
       records.remember(key, {.root = assembled.root, .warnings = assembled.warnings});
     } else {
       events.warn(

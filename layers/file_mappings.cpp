@@ -62,10 +62,6 @@ Error unreadable(const std::string& path, int number = errno) {
   return system_error(Exit::usage, cat("cannot read ", backticked(path), " in the source tree"), number);
 }
 
-std::int64_t nanoseconds(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
-
 std::string link_target(int folder, const char* name, const std::string& path) {
   std::string target(4096, '\0');
   const ssize_t size = ::readlinkat(folder, name, target.data(), target.size());

@@ -25,10 +25,6 @@ Error changed(const File& file, std::string how) {
   return error;
 }
 
-std::int64_t nanoseconds(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
-
 // A file of the slice, open; knows when it is not what it was when the slice was made.
 class OpenFile {
  public:

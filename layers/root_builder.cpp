@@ -50,10 +50,6 @@ bool is_same(const Entry& a, const Entry& b) {
   return one->digest && one->digest == other->digest && a.mode == b.mode && a.uid == b.uid && a.gid == b.gid;
 }
 
-std::int64_t nanoseconds(const timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
-
 }  // namespace
 
 void RootBuilder::add_parents(const std::string& path, const std::string& origin) {

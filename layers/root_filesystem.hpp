@@ -67,7 +67,7 @@ RootFilesystem compose(const plan::BuildPlan& plan, std::span<const plan::Artifa
 // repeated where an entry below them needs them; merging the slices gives the root filesystem again.
 // base facts → runtime → dependencies → assets → one per program → configuration; empty slices are left out. A group
 // with more content than one slice should hold has several, of kSliceMinimum to three times as much.
-inline constexpr std::uint64_t kSliceMinimum = 32 << 20;
+inline constexpr std::uint64_t kSliceMinimum = 16 << 20;
 struct Slice {
   std::string name;  // "base", "program whoami", "assets from PATH", for history and annotations
   RootFilesystem entries;

@@ -54,7 +54,7 @@ std::size_t slices_made_anew(const RootFilesystem& before, const RootFilesystem&
 }  // namespace
 
 TEST_CASE("much content is cut into slices of a moderate size, in the order of the paths") {
-  const RootFilesystem root = assets(1, 20'000);
+  const RootFilesystem root = assets(1, 8'000);
   const std::vector<Slice> slices = partition(root);
   CHECK(slices.size() > 6);
   RootFilesystem merged;
