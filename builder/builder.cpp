@@ -71,12 +71,21 @@ void build_with_toolchains(const plan::BuildPlan& plan, const Inputs& inputs, co
 
 InputKey input_key(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
                    EventSink& events, std::stop_token stop) {
-  auto found = std::make_shared<const Inputs>(gather(plan, source, host, runner, events, stop));
-  const Inputs& inputs = *found;
-  return {.digest = digest_of(cat("whittle.inputs/2\n", plan.canonical(), "\n", inputs.everything.str(), "\n",
-                                  inputs.mapped.str(), "\n", inputs.tools_identity.str(), "\n")),
-          .tools = inputs.all_tools(),
-          .inputs = std::move(found)};
+  return input_keys({&plan, 1}, source, host, runner, events, std::move(stop)).front();
+}
+
+std::vector<InputKey> input_keys(std::span<const plan::BuildPlan> plans, const fs::path& source, const Host& host,
+                                 ProcessRunner& runner, EventSink& events, std::stop_token stop) {
+  std::vector<InputKey> keys;
+  for (Inputs& found : gather(plans, source, host, runner, events, stop)) {
+    const plan::BuildPlan& plan = plans[keys.size()];
+    const auto inputs = std::make_shared<const Inputs>(std::move(found));
+    keys.push_back({.digest = digest_of(cat("whittle.inputs/2\n", plan.canonical(), "\n", inputs->everything.str(),
+                                            "\n", inputs->mapped.str(), "\n", inputs->tools_identity.str(), "\n")),
+                    .tools = inputs->all_tools(),
+                    .inputs = inputs});
+  }
+  return keys;
 }
 
 bool source_is_unchanged(const InputKey& found, const plan::BuildPlan& plan, const fs::path& source, const Host& host,

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -46,6 +47,9 @@ struct InputKey {
 };
 InputKey input_key(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
                    EventSink& events, std::stop_token stop);
+// The same for several plans of one tree, which is looked at once.
+std::vector<InputKey> input_keys(std::span<const plan::BuildPlan> plans, const fs::path& source, const Host& host,
+                                 ProcessRunner& runner, EventSink& events, std::stop_token stop);
 
 // Whether looking again would find the same source. Status calls only, unless a file was written just before `found`.
 bool source_is_unchanged(const InputKey& found, const plan::BuildPlan& plan, const fs::path& source, const Host& host,

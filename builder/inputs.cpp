@@ -1,6 +1,7 @@
 #include "builder/inputs.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -127,16 +128,64 @@ struct Listing {
   Sighting sighting;
 };
 
-Listing list_files(const fs::path& source, const Mapped& mapped, const Host& host) {
-  Listing listing;
-  std::vector<std::string> left_out;
-  listing.files = list_source(source, host.cache, &left_out);
-  listing.only_mapped = mapped.below(left_out);
-  const Sighting files = sighting_of(listing.files), others = sighting_of(listing.only_mapped);
-  listing.sighting = {.digest = digest_of(cat(files.digest.str(), others.digest.str())),
-                      .last_change = std::max(files.last_change, others.last_change)};
+// `left_out` are the folders that `list_source` left out.
+Listing listing_of(const std::vector<SourceFile>& files, const std::vector<std::string>& left_out,
+                   const Mapped& mapped) {
+  Listing listing{.files = files, .only_mapped = mapped.below(left_out), .sighting = {}};
+  const Sighting seen = sighting_of(listing.files), others = sighting_of(listing.only_mapped);
+  listing.sighting = {.digest = digest_of(cat(seen.digest.str(), others.digest.str())),
+                      .last_change = std::max(seen.last_change, others.last_change)};
   return listing;
 }
+
+// One look at a tree for all plans of it: each file is asked for its status once, and what was digested for one plan is
+// not digested again for the next.
+class Look {
+ public:
+  Look(fs::path root, const Host& host, EventSink& events)
+      : root_(std::move(root)),
+        looked_at_(file_clock()),
+        files_(list_source(root_, host.cache, &left_out_)),
+        index_(host.cache / "index" / identifier_of(root_), events) {}
+
+  void add_digests(const plan::BuildPlan& plan, Inputs& inputs) {
+    const Mapped mapped(plan.image, root_);
+    auto [files, only_mapped, sighting] = listing_of(files_, left_out_, mapped);
+    inputs.files = std::move(files);
+    inputs.sighting = sighting;
+    inputs.looked_at = looked_at_;
+    if (!plan.toolchains.empty()) {
+      std::erase_if(inputs.files, [&](const SourceFile& file) {
+        if (!is_object_or_program(root_, file)) return false;
+        if (mapped.takes(file.path)) only_mapped.push_back(file);
+        return true;
+      });
+    }
+    inputs.everything = digest_for(plan, inputs, {"**"});
+    inputs.mapped = digest_of_source(root_, only_mapped, std::vector<std::string>{"**"}, {}, index_);
+    for (const plan::Step& step : plan.steps) inputs.of_steps.push_back(digest_for(plan, inputs, step.inputs));
+    inputs.tools_identity = identity_of_tools(inputs, plan, index_);
+  }
+
+  void save() { index_.save(); }
+
+ private:
+  Digest digest_for(const plan::BuildPlan& plan, const Inputs& inputs, const std::vector<std::string>& globs) {
+    const auto question = std::tuple(plan.toolchains.empty(), plan.image.ignore, globs);
+    const auto known = digests_.find(question);
+    if (known != digests_.end()) return known->second;
+    const Digest digest = digest_of_source(root_, inputs.files, globs, plan.image.ignore, index_);
+    digests_.emplace(question, digest);
+    return digest;
+  }
+
+  fs::path root_;
+  std::int64_t looked_at_;
+  std::vector<std::string> left_out_;
+  std::vector<SourceFile> files_;
+  StatIndex index_;
+  std::map<std::tuple<bool, std::vector<std::string>, std::vector<std::string>>, Digest> digests_;
+};
 
 }  // namespace
 
@@ -150,46 +199,33 @@ std::vector<ProbedTool> Inputs::all_tools() const {
   return all;
 }
 
-Inputs gather(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
-              EventSink& events, const std::stop_token& stop) {
-  Inputs inputs;
+std::vector<Inputs> gather(std::span<const plan::BuildPlan> plans, const fs::path& source, const Host& host,
+                           ProcessRunner& runner, EventSink& events, const std::stop_token& stop) {
   std::error_code problem;
-  inputs.source = fs::canonical(source, problem);
+  const fs::path root = fs::canonical(source, problem);
   if (problem) throw system_error(Exit::usage, cat("cannot open ", backticked(source.native())), problem.value());
-  const fs::path folder = inputs.source / fs::path(plan.app_root).relative_path();
-  const fs::path run_in = fs::is_directory(folder, problem) ? folder.lexically_normal() : inputs.source;
-  inputs.tools = probe_tools(plan.tools, run_in, host, runner, stop);
-  find_toolchains(inputs, plan, run_in, host, runner, events, stop);
-
-  inputs.looked_at = file_clock();
-  const Mapped mapped(plan.image, inputs.source);
-  auto [files, only_mapped, sighting] = list_files(inputs.source, mapped, host);
-  inputs.files = std::move(files);
-  inputs.sighting = sighting;
-  if (!plan.toolchains.empty()) {
-    std::erase_if(inputs.files, [&](const SourceFile& file) {
-      if (!is_object_or_program(inputs.source, file)) return false;
-      if (mapped.takes(file.path)) only_mapped.push_back(file);
-      return true;
-    });
+  std::vector<Inputs> all;
+  for (const plan::BuildPlan& plan : plans) {
+    Inputs inputs;
+    inputs.source = root;
+    const fs::path folder = root / fs::path(plan.app_root).relative_path();
+    const fs::path run_in = fs::is_directory(folder, problem) ? folder.lexically_normal() : root;
+    inputs.tools = probe_tools(plan.tools, run_in, host, runner, stop);
+    find_toolchains(inputs, plan, run_in, host, runner, events, stop);
+    all.push_back(std::move(inputs));
   }
-  StatIndex index(host.cache / "index" / identifier_of(inputs.source), events);
-  const std::vector<std::string> all = {"**"};
-  inputs.everything = digest_of_source(inputs.source, inputs.files, all, plan.image.ignore, index);
-  inputs.mapped = digest_of_source(inputs.source, only_mapped, all, {}, index);
-  for (const plan::Step& step : plan.steps) {
-    inputs.of_steps.push_back(
-        step.inputs == all ? inputs.everything
-                           : digest_of_source(inputs.source, inputs.files, step.inputs, plan.image.ignore, index));
-  }
-  inputs.tools_identity = identity_of_tools(inputs, plan, index);
-  index.save();
-  return inputs;
+  Look look(root, host, events);
+  for (std::size_t i = 0; i < all.size(); ++i) look.add_digests(plans[i], all[i]);
+  look.save();
+  return all;
 }
 
 bool are_untouched(const Inputs& inputs, const plan::BuildPlan& plan, const Host& host) {
   if (inputs.sighting.last_change >= inputs.looked_at) return false;
-  return list_files(inputs.source, Mapped(plan.image, inputs.source), host).sighting.digest == inputs.sighting.digest;
+  std::vector<std::string> left_out;
+  const std::vector<SourceFile> files = list_source(inputs.source, host.cache, &left_out);
+  const Mapped mapped(plan.image, inputs.source);
+  return listing_of(files, left_out, mapped).sighting.digest == inputs.sighting.digest;
 }
 
 Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,9 @@ struct Inputs {
   std::vector<ProbedTool> all_tools() const;  // the toolchains' programs too
 };
 
-Inputs gather(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
-              EventSink& events, const std::stop_token& stop);
+// For several plans of one tree: it is looked at once.
+std::vector<Inputs> gather(std::span<const plan::BuildPlan> plans, const fs::path& source, const Host& host,
+                           ProcessRunner& runner, EventSink& events, const std::stop_token& stop);
 
 // Whether no source file was touched since: status calls only. False when that cannot be told.
 bool are_untouched(const Inputs& inputs, const plan::BuildPlan& plan, const Host& host);

@@ -12,11 +12,17 @@ int build(const BuildOptions& options, bool json, Session& session) {
     session.out() << result.reference << "\n";
     return 0;
   }
+  Json platforms = Json::array();
+  for (const PlatformImage& image : result.platforms) {
+    platforms.push_back(
+        {{"platform", image.platform}, {"digest", image.digest.str()}, {"compressed", image.compressed}});
+  }
   session.out() << pretty_json({{"schema", "whittle.build/v1"},
                                 {"reference", result.reference},
                                 {"name", store_name(result.name)},
                                 {"digest", result.root.digest.str()},
                                 {"platform", result.root.platform ? result.root.platform->str() : ""},
+                                {"platforms", platforms},
                                 {"compressed", result.compressed},
                                 {"unchanged", result.unchanged}});
   return 0;

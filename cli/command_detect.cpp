@@ -44,7 +44,7 @@ int detect(const DetectOptions& options, Session& session) {
   BuildOptions build;
   build.folder = options.folder;
   const OpenedTree tree = open_tree(build, session);
-  const detectors::Survey survey = detectors::survey(tree.surroundings());
+  const detectors::Survey survey = detectors::survey(tree.surroundings(tree.platforms.front()));
   if (options.json) {
     session.out() << pretty_json(survey.to_json());
   } else if (!survey.candidates.empty() || !survey.failures.empty()) {
@@ -52,7 +52,7 @@ int detect(const DetectOptions& options, Session& session) {
   }
   for (const std::string& warning : survey.warnings) session.events().warn(warning);
   // What cannot be decided is still shown; the exit code and the hint come from the verdict.
-  detectors::verdict(survey, tree.surroundings());
+  detectors::verdict(survey, tree.surroundings(tree.platforms.front()));
   return 0;
 }
 

@@ -1,6 +1,7 @@
 // whittle plan: the whole plan, with the source of every value.
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "plan/plan_list.hpp"
 
 namespace whittle::cli {
 
@@ -52,13 +53,16 @@ void print_plan(const plan::BuildPlan& plan, std::ostream& out) {
 
 int plan(const PlanOptions& options, Session& session) {
   const OpenedTree tree = open_tree(options.build, session);
-  const plan::BuildPlan plan = make_plan(tree, options.build, session);
+  const std::vector<plan::BuildPlan> plans = make_plans(tree, options.build, session);
   if (options.json) {
-    session.out() << pretty_json(plan.to_json());
+    session.out() << pretty_json(plan::plans_to_json(plans));
   } else {
-    print_plan(plan, session.out());
+    for (const plan::BuildPlan& plan : plans) {
+      if (&plan != &plans.front()) session.out() << "\n";
+      print_plan(plan, session.out());
+    }
   }
-  for (const std::string& warning : plan.warnings) session.events().warn(warning);
+  warn_once(plans, session.events());
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/image_source.hpp"
+#include "cli/platforms.hpp"
 #include "cli/runtime.hpp"
 #include "layers/assembler.hpp"
 #include "layers/image_reader.hpp"
@@ -58,14 +59,27 @@ std::uint64_t memory_limit(const std::string& text) {
   return *bytes;
 }
 
+oci::Platform wanted_platform(const RunOptions& options) {
+  if (options.platform.empty()) return oci::Platform::host();
+  return oci::Platform::parse(platforms_of({options.platform}).front()).value_or(oci::Platform::host());
+}
+
+void refuse_foreign(const oci::Platform& platform, const std::string& name) {
+  if (runs_here(platform)) return;
+  throw Error(Exit::input_unavailable, cat("the image ", backticked(name), " is for ", platform.str(),
+                                           ", and this machine is ", oci::Platform::host().str()))
+      .hint("`apt-get install qemu-user-static binfmt-support` lets this machine emulate it");
+}
+
 }  // namespace
 
 int run(const RunOptions& options, Session& session) {
   RuntimeProcess process{.memory_limit = memory_limit(options.memory)};
   const ResolvedImage found = resolve_image(options.image, session, options.allow_http);
-  const oci::Image image = oci::load_image(found.blobs, found.root, oci::Platform::host());
+  const oci::Image image = oci::load_image(found.blobs, found.root, wanted_platform(options));
   const oci::Config config = oci::Config::decode(found.blobs.read(image.config, oci::kMaximumConfig),
                                                  cat("the configuration of ", options.image));
+  refuse_foreign(config.platform, options.image);
   process.argv = command_of(config, options);
   process.env = config.env;
   process.env.insert(process.env.end(), options.env.begin(), options.env.end());

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/image_source.hpp"
+#include "cli/platforms.hpp"
 #include "layers/chunked_check.hpp"
 #include "layers/image_reader.hpp"
 #include "layers/layer_writer.hpp"
@@ -49,8 +50,7 @@ struct Inspected {
 
 Inspected open_image(const ImageOptions& options, Session& session) {
   ResolvedImage found = resolve_image(options.image, session, options.allow_http);
-  const oci::Image image =
-      oci::load_image(found.blobs, found.root, found.root.platform.value_or(oci::Platform::host()));
+  const oci::Image image = oci::load_image(found.blobs, image_to_show(found.root, found.blobs), oci::Platform::host());
   const std::string config = found.blobs.read(image.config, oci::kMaximumConfig);
   return {std::move(found), image, oci::Config::decode(config, cat("the configuration of ", options.image))};
 }

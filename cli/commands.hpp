@@ -21,8 +21,9 @@ struct PlanOptions {
 };
 struct RunOptions {
   std::string image;
-  std::string process;  // --process, empty: the default one
-  std::string memory;   // --memory 10MB
+  std::string process;   // --process, empty: the default one
+  std::string memory;    // --memory 10MB
+  std::string platform;  // --platform, empty: this machine's
   std::vector<std::string> env;
   std::vector<std::string> arguments;
   bool allow_http = false;

@@ -99,7 +99,10 @@ class Tree {
     app.add_option("--target", options.targets, "build only this program; may be repeated")->type_name("NAME");
     app.add_option("--detector", options.detector, "use this detector whatever else matches")->type_name("NAME");
     app.add_option("--toolchain", options.toolchain, "C and C++ toolchain: auto, musl, zig or host")->type_name("NAME");
-    app.add_option("--platform", options.platform, "what to build for (default: this machine)")->type_name("OS/ARCH");
+    app.add_option("--platform", options.platforms, "what to build for, one or a list (default: this machine)")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->type_name("OS/ARCH,…");
     CLI::Option* const compression =
         app.add_option("--compression", options.compression, "of layers, level 1 to 19 (default: zstd:3)")
             ->type_name("zstd:LEVEL");
@@ -120,6 +123,7 @@ class Tree {
         ->type_name("KIND:PATH");
     app.add_flag("--push", options.push, "also push it to the registry that its name begins with");
     app.add_option("--plan", options.plan_file, "build this plan (`whittle plan --json`) instead of deciding anew")
+        ->excludes(app.get_option("--platform"))
         ->type_name("FILE");
     app.add_flag("--offline", options.offline, "fail rather than use the network; says what is missing");
     add_http(app, options.allow_http);
@@ -158,6 +162,8 @@ class Tree {
     app.add_option("ARGS", options.arguments, "arguments for the program, after `--`")->type_name("");
     app.add_option("--process", options.process, "the process to start (default: the image's entry point)")
         ->type_name("NAME");
+    app.add_option("--platform", options.platform, "which image of an index (default: this machine's)")
+        ->type_name("OS/ARCH");
     app.add_option("--memory", options.memory, "memory limit; needs an OCI runtime")->type_name("SIZE");
     app.add_option("-e,--env", options.env, "set a variable; may be repeated")->type_name("NAME=VALUE")->take_all();
     add_http(app, options.allow_http);

@@ -2,36 +2,25 @@
 
 #include <unistd.h>
 
+#include <set>
+
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/builder.hpp"
 #include "builder/stat_index.hpp"
 #include "cli/build_record.hpp"
 #include "cli/image_source.hpp"
+#include "cli/platforms.hpp"
 #include "cli/version_control.hpp"
 #include "detectors/context.hpp"
 #include "layers/assembler.hpp"
 #include "layers/root_filesystem.hpp"
+#include "plan/plan_list.hpp"
 #include "registry/image_sink.hpp"
 
 namespace whittle::cli {
 
 namespace {
-
-std::string host_platform(const BuildOptions& options) {
-  const oci::Platform host = oci::Platform::host();
-  if (options.platform.empty()) return host.str();
-  const std::optional<oci::Platform> wanted = oci::Platform::parse(options.platform);
-  if (!wanted) {
-    throw Error(Exit::usage, cat(backticked(options.platform), " is not a platform"))
-        .hint("a platform is written like `linux/amd64`");
-  }
-  if (*wanted != host) {
-    throw Error(Exit::usage, cat("whittle does not build for `", wanted->str(), "` on `", host.str(), "` yet"))
-        .hint(cat("leave `--platform` out, or run whittle on `", wanted->str(), "`"));
-  }
-  return host.str();
-}
 
 plan::Config command_line_config(const BuildOptions& options) {
   plan::Config config;
@@ -50,7 +39,7 @@ plan::Config command_line_config(const BuildOptions& options) {
 }
 
 // The image's time and labels: SOURCE_DATE_EPOCH, else the commit's time, else 0.
-detectors::DecideOptions provenance(const fs::path& folder, Session& session) {
+detectors::DecideOptions provenance_of(const fs::path& folder, Session& session) {
   detectors::DecideOptions options{.created = "0", .created_source = "default", .labels = {}};
   if (const std::optional<Commit> commit = read_commit(folder)) {
     options.labels = labels_of(*commit);
@@ -137,24 +126,15 @@ void deliver(const BuildResult& result, const BuildOptions& options, const oci::
 
 // What a client fetches that can read everything.
 std::uint64_t compressed_size(const oci::BlobStore& blobs, const oci::Descriptor& root) {
-  oci::Descriptor image = root;
-  if (oci::media_type::is_index(root.media_type)) {
-    image = oci::load_image(blobs, root, root.platform.value_or(oci::Platform::host())).manifest;
-  }
   std::uint64_t total = 0;
-  for (const oci::Descriptor& blob : oci::closure(blobs, image)) total += blob.size;
+  for (const oci::Descriptor& blob : oci::closure(blobs, image_to_show(root, blobs))) total += blob.size;
   return total;
 }
 
-struct Assembled {
-  oci::Descriptor root;
-  std::vector<std::string> warnings;
-};
-
 // build → compose → partition → assemble.
-Assembled make_image(const plan::BuildPlan& plan, const builder::InputKey& inputs, const fs::path& source,
-                     const layers::BaseFacts& facts, const BuildOptions& options, oci::BlobStore& blobs,
-                     Session& session) {
+BuildRecords::Record make_image(const plan::BuildPlan& plan, const builder::InputKey& inputs, const fs::path& source,
+                                const layers::BaseFacts& facts, const BuildOptions& options, oci::BlobStore& blobs,
+                                Session& session) {
   EventSink& events = session.events();
 
   // Runs the steps. Beyond this point programs exist and are proved, and no more processes start.
@@ -178,7 +158,7 @@ Assembled make_image(const plan::BuildPlan& plan, const builder::InputKey& input
 
 }  // namespace
 
-detectors::Surroundings OpenedTree::surroundings() const {
+detectors::Surroundings OpenedTree::surroundings(const std::string& platform) const {
   return {.app = app, .context = context(), .app_in_context = app_in_context, .config = config, .platform = platform};
 }
 
@@ -189,7 +169,7 @@ OpenedTree open_tree(const BuildOptions& options, Session& session) {
                   .context_tree = std::nullopt,
                   .app_in_context = ".",
                   .config = merged(std::move(config), command_line_config(options)),
-                  .platform = host_platform(options)};
+                  .platforms = platforms_of(options.platforms)};
   if (const std::optional<fs::path> context = detectors::find_context(tree.app.root())) {
     tree.context_tree.emplace(*context);
     tree.app_in_context = tree.app.root().lexically_relative(*context).native();
@@ -197,14 +177,93 @@ OpenedTree open_tree(const BuildOptions& options, Session& session) {
   return tree;
 }
 
-plan::BuildPlan make_plan(const OpenedTree& tree, const BuildOptions& options, Session& session) {
+std::vector<plan::BuildPlan> make_plans(const OpenedTree& tree, const BuildOptions& options, Session& session) {
   if (!options.plan_file.empty()) {
-    return plan::BuildPlan::from_json(parse_json(read_file(options.plan_file), options.plan_file), options.plan_file);
+    return plan::plans_from_json(parse_json(read_file(options.plan_file), options.plan_file), options.plan_file);
   }
-  const detectors::Survey survey = detectors::survey(tree.surroundings());
-  const plan::Detection& detection = detectors::verdict(survey, tree.surroundings());
-  return detectors::decide(detection, tree.surroundings(), provenance(tree.app.root(), session));
+  const detectors::DecideOptions provenance = provenance_of(tree.app.root(), session);
+  std::vector<plan::BuildPlan> plans;
+  for (const std::string& platform : tree.platforms) {
+    const detectors::Surroundings surroundings = tree.surroundings(platform);
+    const detectors::Survey survey = detectors::survey(surroundings);
+    plans.push_back(detectors::decide(detectors::verdict(survey, surroundings), surroundings, provenance));
+  }
+  return plans;
 }
+
+void warn_once(const std::vector<plan::BuildPlan>& plans, EventSink& events) {
+  std::set<std::string> said;
+  for (const plan::BuildPlan& plan : plans) {
+    for (const std::string& warning : plan.warnings) {
+      if (said.insert(warning).second) events.warn(warning);
+    }
+  }
+}
+
+namespace {
+
+// The images of a tree's plans, one for each platform: those whose inputs were built before, and the others.
+class Images {
+ public:
+  Images(const OpenedTree& tree, const std::vector<plan::BuildPlan>& plans, oci::BlobStore& blobs, Session& session)
+      : source_(tree.context().root()),
+        plans_(plans),
+        blobs_(blobs),
+        session_(session),
+        records_(session.cache_folder() / "builds", blobs) {}
+
+  void make(const BuildOptions& options) {
+    const std::vector<builder::InputKey> inputs =
+        builder::input_keys(plans_, source_, session_.host(), session_.runner(), session_.events(), session_.stop());
+    std::vector<Digest> keys;
+    std::vector<BuildRecords::Record> made(plans_.size());
+    std::vector<std::size_t> changed;
+    for (std::size_t i = 0; i < plans_.size(); ++i) {
+      keys.push_back(image_key(inputs[i], plans_[i], facts_, session_));
+      const std::optional<BuildRecords::Record> record = records_.find(keys[i]);
+      if (record) made[i] = *record;
+      if (!record) changed.push_back(i);
+    }
+    for (const std::size_t i : changed) {
+      if (plans_.size() > 1) session_.events().info(plans_[i].platform);
+      made[i] = make_image(plans_[i], inputs[i], source_, facts_, options, blobs_, session_);
+    }
+    for (const BuildRecords::Record& one : made) add(one);
+    is_unchanged_ = changed.empty();
+    if (is_unchanged_) return;
+    // The keys speak of the tree as it was at the beginning; the images, of files as they were when they were read.
+    const std::size_t last = changed.back();
+    if (!builder::source_is_unchanged(inputs[last], plans_[last], source_, session_.host(), session_.runner(),
+                                      session_.events(), session_.stop())) {
+      return session_.events().warn(
+          "the source tree changed while it was built; the image may hold some files from before and some after");
+    }
+    for (const std::size_t i : changed) records_.remember(keys[i], made[i]);
+  }
+
+  const std::vector<oci::Descriptor>& roots() const { return roots_; }
+  bool is_unchanged() const { return is_unchanged_; }
+
+ private:
+  void add(const BuildRecords::Record& record) {
+    for (const std::string& warning : record.warnings) {
+      if (said_.insert(warning).second) session_.events().warn(warning);
+    }
+    roots_.push_back(record.root);
+  }
+
+  const fs::path source_;
+  const std::vector<plan::BuildPlan>& plans_;
+  oci::BlobStore& blobs_;
+  Session& session_;
+  BuildRecords records_;
+  const layers::BaseFacts facts_;
+  std::vector<oci::Descriptor> roots_;
+  std::set<std::string> said_;
+  bool is_unchanged_ = false;
+};
+
+}  // namespace
 
 BuildResult build_image(const BuildOptions& options, Session& session) {
   EventSink& events = session.events();
@@ -212,45 +271,32 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   // Opens the tree. Beyond this point every path is inside the root.
   const OpenedTree tree = open_tree(options, session);
 
-  // Looks at it and decides. Beyond this point everything that will be done is written in the plan.
+  // Looks at it and decides. Beyond this point everything that will be done is written in the plans, one a platform.
   events.emit(StageStarted{"detect", printable(tree.app.root().native())});
-  const plan::BuildPlan plan = make_plan(tree, options, session);
+  const std::vector<plan::BuildPlan> plans = make_plans(tree, options, session);
+  const plan::BuildPlan& plan = plans.front();
   events.info(cat(plan.language, " (", plan.detector, ")"));
-  for (const std::string& warning : plan.warnings) events.warn(warning);
+  warn_once(plans, events);
   BuildResult result{.reference = {}, .root = {}, .name = image_name(plan, options)};
   refuse_impossible_delivery(options, result.name);
 
-  // Asks whether the same inputs were built before. Beyond this point only what changed is made again.
+  // Makes what was not made before from the same inputs. Beyond this point there is an image for every platform.
   oci::Layout store = session.open_store();
-  const layers::BaseFacts facts;
-  const fs::path& source = tree.context().root();
-  const builder::InputKey inputs =
-      builder::input_key(plan, source, session.host(), session.runner(), events, session.stop());
-  const Digest key = image_key(inputs, plan, facts, session);
-  BuildRecords records(session.cache_folder() / "builds", store.blobs());
-  if (const std::optional<BuildRecords::Record> record = records.find(key)) {
-    for (const std::string& warning : record->warnings) events.warn(warning);
-    result.root = record->root;
-    result.unchanged = true;
-  } else {
-    const Assembled assembled = make_image(plan, inputs, source, facts, options, store.blobs(), session);
-    for (const std::string& warning : assembled.warnings) events.warn(warning);
-    result.root = assembled.root;
-    // The key speaks of the tree as it was at the beginning; the image, of files as they were when they were read.
-    if (builder::source_is_unchanged(inputs, plan, source, session.host(), session.runner(), events, session.stop())) {
-      records.remember(key, {.root = assembled.root, .warnings = assembled.warnings});
-    } else {
-      events.warn(
-          "the source tree changed while it was built; the image may hold some files from before and some after");
-    }
-  }
+  Images images(tree, plans, store.blobs(), session);
+  images.make(options);
+  result.root = put_root(images.roots(), store.blobs());
+  result.unchanged = images.is_unchanged();
 
   // Names it. Beyond this point the store shows the image.
   if (store.find(store_name(result.name)) != result.root) store.tag(store_name(result.name), result.root);
   result.reference = cat(result.name.name(), "@", result.root.digest.str());
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    const oci::Descriptor& root = images.roots()[i];
+    result.platforms.push_back({plans[i].platform, root.digest, compressed_size(store.blobs(), root)});
+  }
   result.compressed = compressed_size(store.blobs(), result.root);
-  events.info(cat(store_name(result.name), ", ", human_size(result.compressed),
-                  result.unchanged ? ", nothing had changed" : ""));
+  events.info(cat(store_name(result.name), ", ", plans.size() > 1 ? cat(plans.size(), " platforms, ") : "",
+                  human_size(result.compressed), result.unchanged ? ", nothing had changed" : ""));
 
   // Takes it where it was asked to go: blobs before config before manifest before tag.
   deliver(result, options, store.blobs(), session);

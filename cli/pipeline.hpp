@@ -24,10 +24,10 @@ struct OpenedTree {
   std::optional<plan::DiskTree> context_tree;  // absent: the application is its own context
   std::string app_in_context = ".";
   plan::Config config;
-  std::string platform;
+  std::vector<std::string> platforms;  // at least one
 
   const plan::DiskTree& context() const { return context_tree ? *context_tree : app; }
-  detectors::Surroundings surroundings() const;
+  detectors::Surroundings surroundings(const std::string& platform) const;
 };
 
 // What `--release` means: the smallest layers, whatever they cost (docs/design/layers.md).
@@ -38,7 +38,7 @@ struct BuildOptions {
   std::string tag;                   // -t NAME[:TAG]
   std::vector<std::string> outputs;  // -o KIND:PATH
   std::vector<std::string> targets;
-  std::string platform;  // --platform, empty: this host's
+  std::vector<std::string> platforms;  // --platform, empty: this host's
   std::string plan_file;
   std::string compression, detector, toolchain, link;
   bool gzip_twin = false;
@@ -46,17 +46,26 @@ struct BuildOptions {
   bool push = false, offline = false, allow_http = false;
 };
 
+struct PlatformImage {
+  std::string platform;
+  Digest digest;
+  std::uint64_t compressed = 0;
+};
+
 struct BuildResult {
   std::string reference;  // NAME@sha256:…
   oci::Descriptor root;
   oci::Reference name;
-  bool unchanged = false;  // nothing had to be built
-  std::uint64_t compressed = 0;
+  bool unchanged = false;        // nothing had to be built
+  std::uint64_t compressed = 0;  // of this machine's image, else of the first
+  std::vector<PlatformImage> platforms = {};
 };
 
 OpenedTree open_tree(const BuildOptions& options, Session& session);
-// The plan of the tree, or the one in `options.plan_file`.
-plan::BuildPlan make_plan(const OpenedTree& tree, const BuildOptions& options, Session& session);
+// The tree's plan for every platform, or those in `options.plan_file`: at least one.
+std::vector<plan::BuildPlan> make_plans(const OpenedTree& tree, const BuildOptions& options, Session& session);
+// What is the same for every platform is said once.
+void warn_once(const std::vector<plan::BuildPlan>& plans, EventSink& events);
 BuildResult build_image(const BuildOptions& options, Session& session);
 
 // Sends an image to any sink, and says what was done.
