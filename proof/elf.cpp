@@ -189,18 +189,23 @@ class Reader {
     Elf_Data* data = chunk(dynamic_->p_offset, dynamic_->p_filesz, ELF_T_DYN);
     if (data == nullptr) throw malformed(file_, "its dynamic section lies beyond its end");
     std::optional<std::uint64_t> strings;
-    std::vector<std::uint64_t> needed, run_paths;
+    std::vector<std::uint64_t> needed, run_paths, inherited_run_paths;
     for (std::size_t i = 0; i < kMaximumDynamic; ++i) {
       GElf_Dyn entry{};
       if (::gelf_getdyn(data, static_cast<int>(i), &entry) == nullptr || entry.d_tag == DT_NULL) break;
       if (entry.d_tag == DT_STRTAB) strings = offset_of(entry.d_un.d_ptr);
       if (entry.d_tag == DT_NEEDED) needed.push_back(entry.d_un.d_val);
-      if (entry.d_tag == DT_RPATH || entry.d_tag == DT_RUNPATH) run_paths.push_back(entry.d_un.d_val);
+      if (entry.d_tag == DT_RUNPATH) run_paths.push_back(entry.d_un.d_val);
+      if (entry.d_tag == DT_RPATH) inherited_run_paths.push_back(entry.d_un.d_val);
+      if (entry.d_tag == DT_BIND_NOW) out_.binds_at_start = true;
+      if (entry.d_tag == DT_FLAGS && (entry.d_un.d_val & DF_BIND_NOW) != 0) out_.binds_at_start = true;
+      if (entry.d_tag == DT_FLAGS_1 && (entry.d_un.d_val & DF_1_NOW) != 0) out_.binds_at_start = true;
       if (entry.d_tag == DT_SONAME) has_shared_name_ = true;
       if (entry.d_tag == DT_FLAGS_1 && (entry.d_un.d_val & kIsPie) != 0) is_marked_pie_ = true;
     }
     out_.needed = texts(strings, needed);
-    out_.run_paths = texts(strings, run_paths);
+    out_.has_inherited_run_paths = run_paths.empty() && !inherited_run_paths.empty();
+    out_.run_paths = texts(strings, run_paths.empty() ? inherited_run_paths : run_paths);
   }
 
   std::vector<std::string> texts(std::optional<std::uint64_t> table, const std::vector<std::uint64_t>& offsets) {
@@ -289,6 +294,30 @@ class Reader {
 };
 
 }  // namespace
+
+bool ElfFile::defines(std::string_view symbol) const {
+  return std::binary_search(defined_symbols.begin(), defined_symbols.end(), symbol);
+}
+
+bool ElfFile::asks_for(std::string_view symbol) const {
+  return std::binary_search(undefined_symbols.begin(), undefined_symbols.end(), symbol);
+}
+
+std::string ElfFile::stack_protector() const {
+  constexpr std::string_view kGuard = "__stack_chk_fail";
+  if (asks_for(kGuard) || defines(kGuard)) return "yes";
+  return has_symbols || is_dynamic() ? "no" : "unknown";
+}
+
+std::vector<std::string> ElfFile::run_folders() const {
+  std::vector<std::string> folders;
+  for (const std::string& path : run_paths) {
+    for (std::string& folder : split(path, ':')) {
+      if (!folder.empty()) folders.push_back(std::move(folder));
+    }
+  }
+  return folders;
+}
 
 bool is_elf(const fs::path& file) {
   const FileDescriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));

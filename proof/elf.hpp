@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/files.hpp"
@@ -17,8 +18,10 @@ struct ElfFile {
   std::string machine;  // architecture in OCI words: amd64 arm64 arm riscv64 386 …, else "machine N"
   std::optional<std::string> interpreter;
   std::vector<std::string> needed;
-  std::vector<std::string> run_paths;  // RPATH and RUNPATH
+  std::vector<std::string> run_paths;    // RUNPATH, else RPATH; each may be several folders with colons between them
+  bool has_inherited_run_paths = false;  // RPATH: libraries of libraries are looked for there too
   bool is_position_independent = false, has_relro = false, has_executable_stack = false;
+  bool binds_at_start = false;  // BIND_NOW: with RELRO nothing is left to overwrite
   bool has_debug_sections = false, has_symbols = false;
   std::string build_id;                        // hex
   std::vector<std::string> defined_symbols;    // of .symtab when there, else .dynsym; sorted, unique
@@ -28,6 +31,13 @@ struct ElfFile {
     std::uint64_t offset = 0, size = 0;
   };
   std::vector<Range> loaded;  // of the file: what is mapped when it runs, so neither symbols nor debug information
+
+  bool is_dynamic() const { return interpreter || !needed.empty(); }
+  bool defines(std::string_view symbol) const;
+  bool asks_for(std::string_view symbol) const;  // as an undefined symbol
+  std::vector<std::string> run_folders() const;  // of `run_paths`
+  // "yes", "no", or "unknown" where no symbols are left that could tell.
+  std::string stack_protector() const;
 };
 
 // Cheap: does the file begin with the ELF magic?

@@ -59,7 +59,18 @@ void judge_kind(const ElfFile& elf, std::string_view platform, Findings& finding
   }
 }
 
-void judge_closure(const ElfFile& elf, Findings& findings) {
+void judge_libraries(const Closure& closure, Findings& findings) {
+  for (const std::string& library : closure.missing) {
+    findings.reason("needed", cat("needs ", printable(library), ", which is not there"),
+                    "install the library, or build without it");
+  }
+  std::vector<std::string> names;
+  for (const ClosureFile& file : closure.files)
+    names.push_back(printable(fs::path(file.installed).filename().native()));
+  if (!names.empty()) findings.fact("closure", cat("brings its loader and libraries: ", join(names, ", ")));
+}
+
+void judge_static(const ElfFile& elf, Findings& findings) {
   if (elf.interpreter) {
     findings.reason("interpreter", cat("needs the interpreter ", printable(*elf.interpreter)),
                     std::string(kLinkStatically));
@@ -71,7 +82,7 @@ void judge_closure(const ElfFile& elf, Findings& findings) {
                                     : cat("install the static archive ", backticked(archive), " and link with it"));
   }
   // A dynamic program gets its symbols from the libraries above; alone it would get them from nowhere.
-  if (!elf.needed.empty() || elf.interpreter || !elf.is_executable) return;
+  if (elf.is_dynamic() || !elf.is_executable) return;
   constexpr std::size_t kShown = 20;
   for (std::size_t i = 0; i < std::min(kShown, elf.undefined_symbols.size()); ++i) {
     findings.reason("undefined-symbol", cat("has the undefined symbol ", printable(elf.undefined_symbols[i])),
@@ -82,10 +93,6 @@ void judge_closure(const ElfFile& elf, Findings& findings) {
   }
 }
 
-bool defines(const ElfFile& elf, std::string_view symbol) {
-  return std::binary_search(elf.defined_symbols.begin(), elf.defined_symbols.end(), symbol);
-}
-
 std::string lookups_in(const ElfFile& elf) {
   constexpr std::array<std::string_view, 14> kLookups = {
       "getaddrinfo", "gethostbyname", "gethostbyaddr", "getnameinfo",   "getpwnam",       "getpwnam_r",   "getpwuid",
@@ -93,14 +100,27 @@ std::string lookups_in(const ElfFile& elf) {
   std::vector<std::string> found;
   if (elf.has_symbols) {
     for (const std::string_view name : kLookups) {
-      if (defines(elf, name)) found.emplace_back(name);
+      if (elf.defines(name)) found.emplace_back(name);
     }
   }
   return join(found, ", ");
 }
 
+// The closure has what the program names, not what it asks for by a text at run time.
+void warn_of_late_libraries(const ElfFile& elf, Findings& findings) {
+  if (elf.asks_for("dlopen")) {
+    findings.warning("dlopen", "may load libraries at run time (dlopen)",
+                     "what it opens by name is no part of the closure: add it with `files` under `[image]`");
+  }
+  if (elf.asks_for("iconv_open")) {
+    findings.warning("iconv", "converts character sets with glibc's iconv, which loads modules at run time",
+                     "without them only UTF-8, UTF-16, UTF-32 and ASCII work: add /usr/lib/*/gconv with `files` under "
+                     "`[image]`");
+  }
+}
+
 void warn_of_surprises(const ElfFile& elf, const Evidence& evidence, Findings& findings) {
-  if (elf.interpreter || !elf.needed.empty()) return;
+  if (elf.is_dynamic()) return warn_of_late_libraries(elf, findings);
   if (!evidence.name_service_switch.empty()) {
     const std::string lookups = lookups_in(elf);
     findings.warning("nss",
@@ -109,8 +129,8 @@ void warn_of_surprises(const ElfFile& elf, const Evidence& evidence, Findings& f
                      "on scratch only `files` and `dns` work; link with musl to do without the switch");
   }
   // The C++ library has iconv in it, whether or not the program converts anything.
-  const bool is_cpp = defines(elf, "__gxx_personality_v0");
-  if (evidence.is_static_glibc && elf.has_symbols && !is_cpp && defines(elf, "iconv_open")) {
+  const bool is_cpp = elf.defines("__gxx_personality_v0");
+  if (evidence.is_static_glibc && elf.has_symbols && !is_cpp && elf.defines("iconv_open")) {
     findings.warning("iconv", "converts character sets with glibc's iconv, which loads modules at run time",
                      "on scratch only UTF-8, UTF-16, UTF-32 and ASCII work; link with musl or libiconv for the others");
   }
@@ -126,17 +146,31 @@ void warn_of_surprises(const ElfFile& elf, const Evidence& evidence, Findings& f
   }
 }
 
-void state_facts(const ElfFile& elf, const Evidence& evidence, Findings& findings) {
+void state_hardening(const ElfFile& elf, Findings& findings) {
   findings.fact("pie", elf.is_position_independent ? "is position independent" : "is not position independent");
-  findings.fact("relro", elf.has_relro ? "has read-only relocations" : "has no read-only relocations");
-  if (elf.has_executable_stack) findings.fact("executable-stack", "has an executable stack");
+  const char* const relro = !elf.has_relro ? "has no read-only relocations"
+                            : elf.is_dynamic() && !elf.binds_at_start
+                                ? "has read-only relocations, but for those that are bound late"
+                                : "has read-only relocations";
+  findings.fact("relro", relro);
+  findings.fact("executable-stack", elf.has_executable_stack ? "has an executable stack" : "has no executable stack");
+  const std::string protector = elf.stack_protector();
+  if (protector == "yes") findings.fact("stack-protector", "guards its stack");
+  if (protector == "no") findings.fact("stack-protector", "does not guard its stack");
+  if (!elf.run_paths.empty()) {
+    findings.fact("run-path", cat("looks for libraries in ", printable(join(elf.run_paths, ":"))));
+  }
+}
+
+void state_facts(const ElfFile& elf, const Evidence& evidence, Findings& findings) {
+  state_hardening(elf, findings);
   if (elf.has_debug_sections) {
     findings.fact("not-stripped", "carries debug information");
   } else if (elf.has_symbols) {
     findings.fact("not-stripped", "carries a symbol table");
   }
   if (!elf.build_id.empty()) findings.fact("build-id", cat("has the build id ", elf.build_id));
-  if (evidence.is_static_glibc && elf.has_symbols && defines(elf, "setlocale")) {
+  if (evidence.is_static_glibc && elf.has_symbols && elf.defines("setlocale")) {
     findings.fact("locale", "sets its locale: on scratch there is only `C`");
   }
 }
@@ -156,51 +190,21 @@ Finding not_elf(const fs::path& file) {
   return finding;
 }
 
-const char* severity_name(Severity severity) {
-  switch (severity) {
-    case Severity::reason:
-      return "reason";
-    case Severity::warning:
-      return "warning";
-    case Severity::fact:
-      break;
+// A library looks for certificates on the program's behalf.
+void add_evidence_of_libraries(Evidence& evidence, const Closure& closure) {
+  for (const ClosureFile& library : closure.files) {
+    const Evidence found = find_evidence(library.file, read_elf(library.file));
+    const auto add = [&](std::string& place, const std::string& text) {
+      if (place.empty() && !text.empty()) place = cat(text, " in ", library.installed);
+    };
+    add(evidence.certificates, found.certificates);
+    add(evidence.name_service, found.name_service);
   }
-  return "fact";
 }
 
 }  // namespace
 
-Json Verdict::to_json() const {
-  Json list = Json::array();
-  for (const Finding& finding : findings) {
-    list.push_back({{"severity", severity_name(finding.severity)},
-                    {"code", finding.code},
-                    {"text", finding.text},
-                    {"remedy", finding.remedy}});
-  }
-  Json program = {{"machine", elf.machine},
-                  {"bits", elf.is_64_bit ? 64 : 32},
-                  {"littleEndian", elf.is_little_endian},
-                  {"interpreter", elf.interpreter ? Json(*elf.interpreter) : Json()},
-                  {"needed", elf.needed},
-                  {"runPaths", elf.run_paths},
-                  {"positionIndependent", elf.is_position_independent},
-                  {"relro", elf.has_relro},
-                  {"executableStack", elf.has_executable_stack},
-                  {"symbols", elf.has_symbols},
-                  {"debug", elf.has_debug_sections},
-                  {"buildId", elf.build_id},
-                  {"go", elf.is_go}};
-  return {
-      {"schema", "whittle.check/v1"},
-      {"runsOnScratch", runs_on_scratch},
-      {"findings", std::move(list)},
-      {"program", elf.machine.empty() ? Json() : std::move(program)},
-      {"wants",
-       {{"certificates", wants_certificates}, {"timeZones", wants_time_zones}, {"nameService", wants_name_service}}}};
-}
-
-Verdict check_program(const fs::path& file, std::string_view platform) {
+Verdict check_program(const fs::path& file, std::string_view platform, const std::optional<LibraryRoot>& libraries) {
   Verdict verdict;
   if (!is_elf(file)) {
     verdict.findings.push_back(not_elf(file));
@@ -216,9 +220,16 @@ Verdict check_program(const fs::path& file, std::string_view platform) {
          cat("is no well-formed ELF file: ", error.causes().empty() ? "" : error.causes().front()), "build it again"});
     return verdict;
   }
-  const Evidence evidence = find_evidence(file, verdict.elf);
+  Evidence evidence = find_evidence(file, verdict.elf);
   judge_kind(verdict.elf, platform, findings);
-  judge_closure(verdict.elf, findings);
+  if (libraries && verdict.elf.is_dynamic()) {
+    Closure closure = closure_of(verdict.elf, libraries->root, libraries->program);
+    judge_libraries(closure, findings);
+    add_evidence_of_libraries(evidence, closure);
+    verdict.closure = std::move(closure.files);
+  } else {
+    judge_static(verdict.elf, findings);
+  }
   warn_of_surprises(verdict.elf, evidence, findings);
   state_facts(verdict.elf, evidence, findings);
   verdict.wants_certificates = evidence.certificates;
@@ -228,22 +239,6 @@ Verdict check_program(const fs::path& file, std::string_view platform) {
   verdict.runs_on_scratch = std::none_of(verdict.findings.begin(), verdict.findings.end(),
                                          [](const Finding& f) { return f.severity == Severity::reason; });
   return verdict;
-}
-
-Error not_static_error(std::string_view program, std::string_view step, const Verdict& verdict) {
-  const bool is_dynamic = verdict.elf.interpreter || !verdict.elf.needed.empty();
-  Error error(Exit::not_static, cat(backticked(program), " cannot run in a scratch image",
-                                    is_dynamic ? ": it is dynamically linked" : ""));
-  if (!step.empty()) error.at(cat("made by step ", backticked(step)));
-  std::vector<std::string> remedies;
-  for (const Finding& finding : verdict.findings) {
-    if (finding.severity != Severity::reason) continue;
-    error.detail(finding.text);
-    const bool is_new = std::find(remedies.begin(), remedies.end(), finding.remedy) == remedies.end();
-    if (!finding.remedy.empty() && is_new) remedies.push_back(finding.remedy);
-  }
-  for (std::string& remedy : remedies) error.hint(std::move(remedy));
-  return error;
 }
 
 }  // namespace whittle::proof

@@ -215,7 +215,9 @@ TEST_CASE("the verdict as JSON follows whittle.check/v1") {
                                    {"runPaths", Json::array()},
                                    {"positionIndependent", true},
                                    {"relro", true},
+                                   {"bindsAtStart", false},
                                    {"executableStack", false},
+                                   {"stackProtector", "no"},
                                    {"symbols", false},
                                    {"debug", false},
                                    {"buildId", ""},
@@ -235,7 +237,9 @@ TEST_CASE("the error lists every reason once and every remedy once") {
   CHECK(error.details() == Names{"needs the interpreter /lib64/ld-linux-x86-64.so.2", "needs libz.so.1",
                                  "needs libm.so.6", "needs libc.so.6"});
   CHECK(error.hints() == Names{"link the program with `-static-pie`, or with `-static`",
-                               "install the static archive `libz.a` and link with it"});
+                               "install the static archive `libz.a` and link with it",
+                               "or ship its loader and libraries with it: `link = \"closure\"` under `[build]` in "
+                               "whittle.toml"});
   write_file(programs.folder() / "script", "#!/usr/bin/env python3\n");
   const Error script = not_static_error("run", "", check(programs.folder() / "script"));
   CHECK(script.message() == "`run` cannot run in a scratch image");
