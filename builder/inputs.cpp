@@ -50,7 +50,7 @@ void find_toolchains(Inputs& inputs, const plan::BuildPlan& plan, const fs::path
 // stands for them: installing one builds again, which is rare and right.
 std::string system_identity(const plan::BuildPlan& plan, StatIndex& index) {
   std::string identity;
-  if (plan.toolchains.empty()) return identity;
+  if (plan.toolchains.empty() && plan.link != "closure") return identity;
   for (const char* list : {"/var/lib/dpkg/status", "/lib/apk/db/installed", "/var/lib/rpm/rpmdb.sqlite"}) {
     std::error_code ignored;
     if (fs::is_regular_file(list, ignored)) identity += cat(list, " ", index.digest(fs::path(list)).str(), "\n");
@@ -231,7 +231,7 @@ bool are_untouched(const Inputs& inputs, const plan::BuildPlan& plan, const Host
 Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs) {
   Json relevant = plan.to_json();
   for (const char* member : {"name", "detector", "values", "warnings", "image", "layers"}) relevant.erase(member);
-  return digest_of(cat("whittle.result/1\n", canonical_json(relevant), "\n", source_date(plan), "\n",
+  return digest_of(cat("whittle.result/2\n", canonical_json(relevant), "\n", source_date(plan), "\n",
                        inputs.everything.str(), "\n", inputs.tools_identity.str(), "\n"));
 }
 

@@ -1,9 +1,12 @@
 #include "builder/results.hpp"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "proof/packages.hpp"
 #include "proof/proof.hpp"
 
 namespace whittle::builder {
@@ -41,9 +44,13 @@ fs::path place_of(const Output& output, const WorkFolder& work) {
 struct Proofs {
   plan::RuntimeNeeds needs;
   std::vector<std::string> warnings;
+  std::map<std::string, proof::ClosureFile> closure;  // by path in the image
 
   void add(const Output& output, const fs::path& file, const plan::BuildPlan& plan) {
-    const proof::Verdict verdict = proof::check_program(file, plan.platform);
+    // Libraries are found from where the program was linked; who needs them is told by its place in the image.
+    std::optional<proof::LibraryRoot> libraries;
+    if (plan.link == "closure") libraries = proof::LibraryRoot{.root = "/", .program = file.native()};
+    const proof::Verdict verdict = proof::check_program(file, plan.platform, libraries);
     if (!verdict.runs_on_scratch) throw proof::not_static_error(output.built, step_of(plan, output.built), verdict);
     for (const proof::Finding& finding : verdict.findings) {
       if (finding.severity != proof::Finding::Severity::warning) continue;
@@ -55,8 +62,30 @@ struct Proofs {
     note(needs.certificates, verdict.wants_certificates);
     note(needs.time_zones, verdict.wants_time_zones);
     note(needs.name_service, verdict.wants_name_service);
+    for (proof::ClosureFile library : verdict.closure) {
+      if (library.why.ends_with(file.native())) {
+        library.why = cat(library.why.substr(0, library.why.size() - file.native().size()), output.installed);
+      }
+      closure.emplace(library.installed, std::move(library));
+    }
   }
 };
+
+// `path` as in the result's files, so that the bytes are found there.
+Json to_json(const std::map<std::string, proof::ClosureFile>& closure) {
+  std::vector<fs::path> files;
+  for (const auto& [installed, library] : closure) files.push_back(library.file);
+  const std::map<std::string, std::string> packages = proof::packages_of(files);
+  Json list = Json::array();
+  for (const auto& [installed, library] : closure) {
+    const auto package = packages.find(library.file.native());
+    list.push_back({{"path", library.file.native()},
+                    {"installed", installed},
+                    {"origin", package == packages.end() ? library.file.native() : cat("package ", package->second)},
+                    {"why", library.why}});
+  }
+  return list;
+}
 
 Json to_json(const std::vector<plan::ReportedProgram>& reported) {
   Json list = Json::array();
@@ -92,6 +121,25 @@ plan::Artifact artifact_of(const CachedFile& file, const Output& output, const p
   return artifact;
 }
 
+// The loader and the libraries that dynamic programs bring along.
+void add_closure(Built& built, const CachedResult& kept, const fs::path& folder) {
+  for (const Json& library : kept.facts.at("closure")) {
+    const auto file = std::find_if(kept.files.begin(), kept.files.end(), [&](const CachedFile& one) {
+      return one.path == library.at("path").get<std::string>();
+    });
+    if (file == kept.files.end()) throw Error(Exit::bug, "a result has lost a library");
+    built.artifacts.push_back({.file = folder / std::to_string(built.artifacts.size()),
+                               .installed = library.at("installed").get<std::string>(),
+                               .mode = 0755,
+                               .origin = library.at("origin").get<std::string>(),
+                               .reason = library.at("why").get<std::string>(),
+                               .kind = plan::Artifact::Kind::dependency,
+                               .digest = file->digest,
+                               .size = file->size});
+    whittle::copy_file(file->stored, built.artifacts.back().file);
+  }
+}
+
 // The zone that the image's own environment names is evidence too.
 void add_needs_of_image(plan::RuntimeNeeds& needs, const plan::BuildPlan& plan) {
   const auto zone = plan.image.env.find("TZ");
@@ -112,10 +160,14 @@ void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vect
     if (output.kind == Output::Kind::program) proofs.add(output, file, settled);
     paths.push_back(output.built);
   }
+  for (const auto& [installed, library] : proofs.closure) paths.push_back(library.file.native());
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   const plan::RuntimeNeeds& needs = proofs.needs;
   cache.store(key, work.path(), paths,
               {{"reported", to_json(reported)},
                {"warnings", proofs.warnings},
+               {"closure", to_json(proofs.closure)},
                {"needs", {needs.certificates, needs.time_zones, needs.name_service}}},
               work.path() / "tmp");
 }
@@ -142,6 +194,7 @@ std::optional<Built> kept_result(const Digest& key, const plan::BuildPlan& plan,
     }
     if (built.artifacts.size() == before) return std::nullopt;
   }
+  add_closure(built, *kept, folder->path());
   std::sort(built.artifacts.begin(), built.artifacts.end(),
             [](const plan::Artifact& a, const plan::Artifact& b) { return a.installed < b.installed; });
   built.keeps_files = folder;

@@ -42,7 +42,10 @@ std::vector<Checked> check_image(const ImageOptions& options, Session& session) 
   for (const auto& [path, file] : layers::list_files(found.blobs, image)) {
     if (file.entry.kind != ArchiveEntry::Kind::file || (file.entry.mode & 0111) == 0) continue;
     if (!proof::is_elf(unpacked.path() / path)) continue;
-    checked.push_back({"/" + path, proof::check_program(unpacked.path() / path, platform.str())});
+    const proof::LibraryRoot root{.root = unpacked.path(), .program = "/" + path};
+    proof::Verdict verdict = proof::check_program(unpacked.path() / path, platform.str(), root);
+    // The loader and the libraries of others are judged with the programs that need them.
+    if (!verdict.elf.is_shared_library) checked.push_back({"/" + path, std::move(verdict)});
   }
   if (checked.empty()) throw Error(Exit::not_static, cat("the image ", backticked(options.image), " holds no program"));
   return checked;

@@ -99,6 +99,8 @@ class Tree {
     app.add_option("--target", options.targets, "build only this program; may be repeated")->type_name("NAME");
     app.add_option("--detector", options.detector, "use this detector whatever else matches")->type_name("NAME");
     app.add_option("--toolchain", options.toolchain, "C and C++ toolchain: auto, musl, zig or host")->type_name("NAME");
+    app.add_option("--link", options.link, "`static`, or `closure`: dynamic programs ship their libraries")
+        ->type_name("KIND");
     app.add_option("--platform", options.platforms, "what to build for, one or a list (default: this machine)")
         ->delimiter(',')
         ->allow_extra_args(false)

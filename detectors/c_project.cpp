@@ -91,9 +91,30 @@ bool has_cpp_source(const std::vector<std::string>& sources) {
   return std::any_of(sources.begin(), sources.end(), is_cpp);
 }
 
+namespace {
+
+// The same compiler without the wish for a static program; it stays position independent.
+std::vector<plan::Toolchain> dynamic(std::vector<plan::Toolchain> toolchains) {
+  for (plan::Toolchain& toolchain : toolchains) {
+    if (toolchain.name != "host") continue;
+    for (std::string& flag : toolchain.link_flags) {
+      if (flag == "-static-pie" || flag == "-static") flag = "-pie";
+    }
+  }
+  return toolchains;
+}
+
+}  // namespace
+
 void add_toolchains(plan::BuildPlan& plan, bool is_cpp, const Surroundings& surroundings) {
   const std::string choice = surroundings.config.toolchain ? surroundings.config.toolchain->value : "auto";
-  plan.toolchains = toolchains_for(is_cpp ? CLanguage::cpp : CLanguage::c, choice, surroundings.platform);
+  const CLanguage language = is_cpp ? CLanguage::cpp : CLanguage::c;
+  if (accepts_libraries(surroundings.config)) {
+    // Only the machine's own compiler links with the machine's libraries.
+    plan.toolchains = dynamic(toolchains_for(language, choice == "auto" ? "host" : choice, surroundings.platform));
+  } else {
+    plan.toolchains = toolchains_for(language, choice, surroundings.platform);
+  }
 }
 
 std::string compiler_words(std::string_view compiler) {

@@ -23,6 +23,9 @@ set(Protobuf_USE_STATIC_LIBS ON)
 set(CMAKE_LINK_SEARCH_START_STATIC ON)
 set(CMAKE_SKIP_RPATH ON)
 )";
+// With its closure a program may use any. Its run path leads to those of the build, without naming this machine's
+// folders.
+constexpr std::string_view kDynamicInclude = "set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)\n";
 
 std::map<std::string, std::string> definitions_of(const plan::Config& config) {
   std::map<std::string, std::string> definitions;
@@ -56,7 +59,8 @@ plan::Step configure_step(const Surroundings& surroundings, bool is_cpp) {
   // well; the C compiler passes CMake's test of it.
   step.env = {{"CC", "${cc}"}, {"CXX", is_cpp ? "${cxx}" : "${cc}"}};
   step.folder = step_folder(surroundings);
-  step.files = {{"whittle.cmake", std::string(kInclude)}, {"build/.cmake/api/v1/query/codemodel-v2", ""}};
+  step.files = {{"whittle.cmake", std::string(accepts_libraries(surroundings.config) ? kDynamicInclude : kInclude)},
+                {"build/.cmake/api/v1/query/codemodel-v2", ""}};
   return step;
 }
 

@@ -53,14 +53,6 @@ void refuse_unknown_targets(const plan::Detection& detection, const Config& conf
   }
 }
 
-void settle_link(BuildPlan& plan, const Config& config) {
-  take(plan, "link", plan.link, config.link);
-  if (plan.link == "static") return;
-  throw Error(Exit::usage, "`link = \"closure\"` is not built yet by this version")
-      .at(plan.values["link"].source)
-      .hint("use `link = \"static\"`, or leave the line out");
-}
-
 void settle_toolchain(BuildPlan& plan, const plan::Detection& detection, const Config& config) {
   const bool is_c = detection.language == "c" || detection.language == "cpp";
   if (!is_c) {
@@ -224,7 +216,7 @@ BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundi
   if (config.targets) plan.values["targets"] = {join(config.targets->values, " "), config.targets->source};
   if (config.args) plan.values["args"] = {shell_line(config.args->values), config.args->source};
   if (config.detector) plan.values["detector"] = {config.detector->value, config.detector->source};
-  settle_link(plan, config);
+  take(plan, "link", plan.link, config.link);
   settle_toolchain(plan, detection, config);
   settle_build_environment(plan, config);
   settle_image(plan, surroundings, options);

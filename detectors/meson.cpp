@@ -29,6 +29,7 @@ plan::Step configure_step(const Surroundings& surroundings, const MesonProject& 
                "--prefer-static",
                "--wrap-mode=nodownload",
                "-Ddefault_library=static"};
+  if (accepts_libraries(surroundings.config)) std::erase(step.argv, "--prefer-static");
   for (const auto& [option, off] : project.dispensable) step.argv.push_back(cat("-D", option, "=", off));
   for (const std::string& argument : build_arguments(surroundings.config)) step.argv.push_back(argument);
   // Flags in the environment reach the languages that the project has, and its own checks.

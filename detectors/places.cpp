@@ -108,6 +108,10 @@ std::vector<std::string> build_arguments(const plan::Config& config) {
   return config.args ? config.args->values : std::vector<std::string>{};
 }
 
+bool accepts_libraries(const plan::Config& config) {
+  return config.link && config.link->value == "closure";
+}
+
 bool is_wanted(const plan::Config& config, std::string_view name, std::string_view path) {
   if (!config.targets) return true;
   const std::vector<std::string>& wanted = config.targets->values;

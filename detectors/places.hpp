@@ -39,6 +39,8 @@ std::string safe_name(std::string_view text);
 Error failure(std::string_view file, int line, std::string why);
 
 std::vector<std::string> build_arguments(const plan::Config& config);
+// `link = "closure"`: programs may be dynamic, and ship their libraries.
+bool accepts_libraries(const plan::Config& config);
 // True when `build.targets` is absent or names the program by its name or its folder.
 bool is_wanted(const plan::Config& config, std::string_view name, std::string_view path);
 

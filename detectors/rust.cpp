@@ -141,9 +141,10 @@ CargoConfig read_cargo_config(const Surroundings& surroundings) {
 
 // Words joined by the unit separator, since paths may hold blanks. The work folder is no part of them:
 // it differs between builds, and cargo would build every dependency again. rustc is run with relative paths there.
-std::string encoded_flags(const std::vector<std::string>& projects_own) {
-  std::vector<std::string> flags = {"-Ctarget-feature=+crt-static", "-Cstrip=symbols",
-                                    "--remap-path-prefix=${cache:cargo}=/cargo", "--remap-path-prefix=${keep}=/keep"};
+std::string encoded_flags(const std::vector<std::string>& projects_own, bool is_static) {
+  std::vector<std::string> flags = {"-Cstrip=symbols", "--remap-path-prefix=${cache:cargo}=/cargo",
+                                    "--remap-path-prefix=${keep}=/keep"};
+  if (is_static) flags.insert(flags.begin(), "-Ctarget-feature=+crt-static");
   flags.insert(flags.begin(), projects_own.begin(), projects_own.end());
   return join(flags, "\x1f");
 }
@@ -183,7 +184,7 @@ plan::Step compile_step(const Surroundings& surroundings, const std::vector<Carg
   for (const CargoProgram& program : programs) step.argv.insert(step.argv.end(), {"--bin", program.name});
   for (const std::string& argument : build_arguments(surroundings.config)) step.argv.push_back(argument);
   step.env = environment();
-  step.env["CARGO_ENCODED_RUSTFLAGS"] = encoded_flags(config.flags);
+  step.env["CARGO_ENCODED_RUSTFLAGS"] = encoded_flags(config.flags, !accepts_libraries(surroundings.config));
   step.folder = step_folder(surroundings);
   step.report = plan::Report::cargo_messages;
   return step;

@@ -38,7 +38,7 @@ void add_artifact(RootBuilder& root, const plan::Artifact& artifact) {
                                 .mode = normalised_mode(artifact.mode),
                                 .group = group_of(artifact.kind),
                                 .origin = artifact.origin,
-                                .reason = {}});
+                                .reason = artifact.reason});
 }
 
 // A container starts in this folder; runtimes disagree on whether they create it.

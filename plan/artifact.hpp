@@ -14,6 +14,7 @@ struct Artifact {
   std::string installed;  // absolute path in the image
   unsigned mode = 0755;
   std::string origin;  // what put it there: "step compile whoami", "whittle.toml files", for `whittle why`
+  std::string reason = {};  // why it is in the image, where that says more: "needed by /bin/whoami"
   enum class Kind { program, dependency, asset, configuration } kind = Kind::program;
   Digest digest;
   std::uint64_t size = 0;

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "detectors/procfile.hpp"
 #include "tests/detectors/support.hpp"
@@ -53,11 +55,19 @@ TEST_CASE("configuration, hints, inference and defaults each leave their source"
   }
 }
 
-TEST_CASE("what this version does not build yet is refused honestly") {
-  const Error closure = configured("[build]\nlink = \"closure\"\n").error();
-  CHECK(closure.exit() == Exit::usage);
-  CHECK(closure.message() == "`link = \"closure\"` is not built yet by this version");
-  CHECK(closure.where() == "whittle.toml:2");
+TEST_CASE("a program that ships its libraries is linked by the machine's own compiler, without `-static`") {
+  const Files c = {{"a.c", "int main(void) { return 0; }"}, {"whittle.toml", "[build]\nlink = \"closure\"\n"}};
+  const plan::BuildPlan plan = Project(c).plan();
+  CHECK(plan.link == "closure");
+  CHECK(plan.values.at("link") == plan::Value{"closure", "whittle.toml:2"});
+  REQUIRE(plan.toolchains.size() == 1);
+  CHECK(plan.toolchains.front().cc == "gcc");
+  const Strings& flags = plan.toolchains.front().link_flags;
+  CHECK(std::count(flags.begin(), flags.end(), "-pie") == 1);
+  CHECK(std::count_if(flags.begin(), flags.end(), [](const auto& flag) { return flag.starts_with("-static"); }) == 0);
+}
+
+TEST_CASE("a toolchain that cannot build the language is refused") {
   const Error musl =
       Project(Files{{"a.cpp", "int main() {}"}, {"whittle.toml", "[build]\ntoolchain = \"musl\"\n"}}).error();
   CHECK(musl.exit() == Exit::usage);
