@@ -52,8 +52,9 @@ struct Exchange {
   std::uint64_t sent = 0, received = 0;
   std::uint64_t moved = 0;
   std::chrono::steady_clock::time_point last_move = std::chrono::steady_clock::now();
-  std::chrono::seconds longest_stall{0};
-  bool is_stalled = false;
+  TransportLimits limits = {};
+  std::chrono::steady_clock::time_point begin = last_move;
+  std::string too_slow = {};
   std::string refused = {};
   std::exception_ptr thrown = {};
 };
@@ -137,8 +138,13 @@ int watch(void* user, curl_off_t, curl_off_t received, curl_off_t, curl_off_t se
     exchange.moved = moved;
     exchange.last_move = now;
   }
-  exchange.is_stalled = now - exchange.last_move > exchange.longest_stall;
-  return exchange.stop.stop_requested() || exchange.is_stalled ? 1 : 0;
+  const bool is_small = exchange.sink == nullptr && exchange.request.body_source == nullptr;
+  if (now - exchange.last_move > exchange.limits.stall) {
+    exchange.too_slow = cat("nothing moved for ", exchange.limits.stall.count(), " s");
+  } else if (is_small && now - exchange.begin > exchange.limits.answer) {
+    exchange.too_slow = cat("the answer was not there after ", exchange.limits.answer.count(), " s");
+  }
+  return exchange.stop.stop_requested() || !exchange.too_slow.empty() ? 1 : 0;
 }
 
 // The address of a proxy is not the far side's; a proxy shows by its port.
@@ -214,7 +220,7 @@ class CurlTransport : public HttpTransport {
     if (stop.stop_requested()) return TransportFailure{TransportFailure::Kind::cancelled, "cancelled"};
     Handle handle = take();
     Exchange exchange{.handle = handle.get(), .request = request, .choose_sink = sink, .stop = std::move(stop)};
-    exchange.longest_stall = limits_.stall;
+    exchange.limits = limits_;
     Outcome outcome = perform(exchange);
     give_back(std::move(handle));
     if (exchange.thrown) std::rethrow_exception(exchange.thrown);
@@ -259,9 +265,8 @@ class CurlTransport : public HttpTransport {
     if (!exchange.refused.empty()) {
       return TransportFailure{TransportFailure::Kind::refused, exchange.refused, exchange.sent, exchange.received};
     }
-    if (exchange.is_stalled) {
-      return TransportFailure{TransportFailure::Kind::broken, cat("nothing moved for ", limits_.stall.count(), " s"),
-                              exchange.sent, exchange.received};
+    if (!exchange.too_slow.empty()) {
+      return TransportFailure{TransportFailure::Kind::broken, exchange.too_slow, exchange.sent, exchange.received};
     }
     return TransportFailure{kind_of(code, text), text, exchange.sent, exchange.received};
   }

@@ -74,9 +74,10 @@ class HttpTransport {
 
 // libcurl: proxies of the environment (not for loopback), TLS 1.2 or newer, always verified: against
 // `authorities` (a PEM file), or when empty `SSL_CERT_FILE`, or else the system's.
-// A transfer that does not move for `stall` is given up; libcurl looks once a second.
+// A transfer that does not move for `stall` is given up, and one with a small body and a kept answer (a manifest, a
+// token, a list) after `answer`, however it moves; libcurl looks once a second.
 struct TransportLimits {
-  std::chrono::seconds connect{15}, stall{30};
+  std::chrono::seconds connect{15}, stall{30}, answer{120};
 };
 struct Url;
 // How one host's connections are secured, beyond what holds for all.

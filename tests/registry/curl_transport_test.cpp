@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,7 +22,9 @@ namespace {
 // A server that reads one request's head and answers with these bytes, whatever they are, then closes.
 class RawServer {
  public:
-  explicit RawServer(std::string answer, bool closes = true) : answer_(std::move(answer)), closes_(closes) {
+  enum class Then { close, wait, drip };  // `drip` sends kDrops more bytes in some seconds
+  static constexpr int kDrops = 200;
+  explicit RawServer(std::string answer, Then then = Then::close) : answer_(std::move(answer)), then_(then) {
     listener_ = FileDescriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -63,12 +66,16 @@ class RawServer {
       rest.remove_prefix(static_cast<std::size_t>(size));
     }
     // Held open until the client goes away.
-    while (!closes_ && ::read(connection.get(), room.data(), room.size()) > 0) {
+    while (then_ == Then::wait && ::read(connection.get(), room.data(), room.size()) > 0) {
+    }
+    pollfd client{.fd = connection.get(), .events = POLLIN, .revents = 0};
+    for (int i = 0; then_ == Then::drip && i < kDrops; ++i) {
+      if (::poll(&client, 1, 10) != 0 || ::send(connection.get(), " ", 1, MSG_NOSIGNAL) != 1) return;
     }
   }
 
   std::string answer_, heard_;
-  bool closes_;
+  Then then_;
   FileDescriptor listener_;
   int port_ = 0;
   std::thread thread_;
@@ -165,7 +172,7 @@ TEST_CASE("a body's source that throws ends the request with its error") {
   struct Broken : Source {
     std::size_t read(std::span<std::byte>) override { throw Error(Exit::usage, "blob damaged"); }
   } broken;
-  RawServer server("", false);
+  RawServer server("", RawServer::Then::wait);
   const HttpRequest request{.method = "PUT", .url = server.url(), .body_source = &broken, .body_size = 10};
   CHECK_THROWS_WITH_AS(curl_transport()->send(request, nullptr, {}), "blob damaged", Error);
 }
@@ -181,7 +188,7 @@ TEST_CASE("a header with a line end in it is never sent") {
 }
 
 TEST_CASE("a request to stop ends a transfer that hangs") {
-  RawServer server("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome", false);
+  RawServer server("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome", RawServer::Then::wait);
   std::stop_source stop;
   struct Stopping : Sink {
     std::stop_source* source;
@@ -191,6 +198,21 @@ TEST_CASE("a request to stop ends a transfer that hangs") {
   const Outcome outcome = curl_transport()->send(
       {.method = "GET", .url = server.url()}, [&](const HttpResponse&) { return &sink; }, stop.get_token());
   CHECK(failure_of(outcome).kind == Kind::cancelled);
+}
+
+TEST_CASE("a small answer that comes byte by byte is given up in the end, a download is not") {
+  const auto transport = curl_transport({}, {.answer = std::chrono::seconds(1)});
+  RawServer slow("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", RawServer::Then::drip);
+  const TransportFailure failure = failure_of(transport->send({.method = "GET", .url = slow.url()}, nullptr, {}));
+  CHECK(failure.kind == Kind::broken);
+  CHECK(failure.text == "the answer was not there after 1 s");
+
+  RawServer download("HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n", RawServer::Then::drip);
+  StringSink sink;
+  const Outcome outcome =
+      transport->send({.method = "GET", .url = download.url()}, [&](const HttpResponse&) { return &sink; }, {});
+  CHECK(std::holds_alternative<HttpResponse>(outcome));
+  CHECK(sink.text.size() == 200);
 }
 
 TEST_CASE("a connection further inside than allowed carries no request") {
