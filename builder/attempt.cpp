@@ -117,6 +117,66 @@ std::vector<plan::ReportedProgram> Attempt::run() {
   return std::move(reported_);
 }
 
+// A step that fails may have done its work: what fails last in a Makefile is often a manual page.
+bool Attempt::has_made_everything(std::size_t index, const ProgramSnapshot& before) const {
+  if (setting_.plan.steps[index].report != Report::new_executables) return false;
+  const std::vector<plan::Output>& outputs = setting_.plan.outputs;
+  const bool is_promised = std::all_of(outputs.begin(), outputs.end(), [](const plan::Output& output) {
+    return !output.target.empty() && output.target != "*";
+  });
+  if (!is_promised) return false;
+  try {
+    plan::settle(setting_.plan, new_programs(before, snapshot_of_programs(places_.work)));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// Tries the fallbacks that go on in what the failed step has left; `error` becomes the last one's.
+bool Attempt::goes_on(std::size_t index, StepRunner& runner, std::string& out, Error& error) {
+  const plan::Step& step = setting_.plan.steps[index];
+  for (const plan::Fallback& fallback : step.fallbacks) {
+    if (!fallback.goes_on || !has_sign(runner.said(), fallback.signs)) continue;
+    events_.info(cat(step.name, " failed; going on with ", fallback.name));
+    try {
+      out = runner.run(done_by(step, fallback), index);
+      if (!fallback.warning.empty()) warnings_.push_back(fallback.warning);
+      return true;
+    } catch (Error& again) {
+      if (again.exit() != Exit::build_failed) throw;
+      error = again;
+    }
+  }
+  return false;
+}
+
+std::string Attempt::run_command(std::size_t index, const ProgramSnapshot& before) {
+  const plan::Step& step = setting_.plan.steps[index];
+  StepRunner runner({.plan = setting_.plan,
+                     .host = setting_.host,
+                     .places = places_,
+                     .tools = setting_.inputs.tools,
+                     .toolchain = setting_.toolchain,
+                     .logs = setting_.host.cache / "logs" / work_.id(),
+                     .variant = setting_.variant},
+                    runner_, events_, stop_);
+  try {
+    return runner.run(step, index);
+  } catch (Error& error) {
+    if (error.exit() != Exit::build_failed) throw;
+    std::string out;
+    Error last = error;
+    if (goes_on(index, runner, out, last)) return out;
+    if (has_made_everything(index, before)) {
+      warnings_.push_back(cat("step ", backticked(step.name), " failed after it had made the programs: ", gist(last)));
+      return out;
+    }
+    failure_ = {.step = index, .text = cat(last.message(), "\n", runner.said())};
+    throw last;
+  }
+}
+
 void Attempt::run_step(std::size_t index) {
   const plan::Step& step = setting_.plan.steps[index];
   if (step.network && step.outputs.empty() && is_fetched(index)) {
@@ -126,14 +186,7 @@ void Attempt::run_step(std::size_t index) {
   events_.info(step.name);
   const ProgramSnapshot before =
       step.report == Report::new_executables ? snapshot_of_programs(places_.work) : ProgramSnapshot{};
-  StepRunner runner({.plan = setting_.plan,
-                     .host = setting_.host,
-                     .places = places_,
-                     .tools = setting_.inputs.tools,
-                     .toolchain = setting_.toolchain,
-                     .logs = setting_.host.cache / "logs" / work_.id()},
-                    runner_, events_, stop_);
-  const std::string out = runner.run(step, index);
+  const std::string out = run_command(index, before);
   const std::vector<plan::ReportedProgram> reported = report_of(step, out, before);
   for (const std::string& output : step.outputs) {
     if (confined(places_.work, output) && fs::exists(places_.work / output)) continue;

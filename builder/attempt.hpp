@@ -1,12 +1,15 @@
 // One try at the steps of a plan, under one toolchain: which steps must run, which are in the cache.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "builder/inputs.hpp"
 #include "builder/reports.hpp"
 #include "builder/step_cache.hpp"
 #include "builder/step_runner.hpp"
+#include "builder/ways.hpp"
 #include "builder/work_folder.hpp"
 
 namespace whittle::builder {
@@ -19,18 +22,26 @@ class Attempt {
     const Host& host;
     const Options& options;
     const FoundToolchain* toolchain;  // may be null
+    std::string variant;              // part of the logs' names
   };
   Attempt(const Setting& setting, WorkFolder& work, StepCache& cache, ProcessRunner& runner, EventSink& events,
           std::stop_token stop);
 
   // Runs what has to run and returns what the tools reported. Afterwards the outputs lie in the work folder.
   std::vector<plan::ReportedProgram> run();
+  // What had to be done differently, as warnings.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  // After run() has thrown: the step that failed and what it said.
+  const Failure& failure() const { return failure_; }
 
  private:
   bool is_fetched(std::size_t step) const;
   std::size_t first_not_needed() const;
   void refuse_offline(std::size_t end) const;
   void run_step(std::size_t step);
+  std::string run_command(std::size_t step, const ProgramSnapshot& before);
+  bool goes_on(std::size_t step, StepRunner& runner, std::string& out, Error& error);
+  bool has_made_everything(std::size_t step, const ProgramSnapshot& before) const;
   void collect(const CachedResult& result);
   std::vector<fs::path> fetch_marks(std::size_t step) const;
   std::vector<plan::ReportedProgram> report_of(const plan::Step& step, const std::string& out,
@@ -46,6 +57,8 @@ class Attempt {
   std::vector<Digest> keys_;
   std::vector<std::optional<CachedResult>> hits_;
   std::vector<plan::ReportedProgram> reported_;
+  std::vector<std::string> warnings_;
+  Failure failure_;
 };
 
 }  // namespace whittle::builder

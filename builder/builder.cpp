@@ -4,7 +4,9 @@
 #include "base/text.hpp"
 #include "builder/attempt.hpp"
 #include "builder/inputs.hpp"
+#include "builder/kernel_headers.hpp"
 #include "builder/results.hpp"
+#include "builder/ways.hpp"
 
 namespace whittle::builder {
 
@@ -23,49 +25,117 @@ Error no_toolchain(const plan::BuildPlan& plan, const Inputs& inputs) {
   return error;
 }
 
-// The first line of an error that tells a person what was wrong.
-std::string gist(const Error& error) {
-  std::vector<std::string> lines;
-  for (const std::string& line : error.details()) {
-    if (line.starts_with("  ")) lines.push_back(line);
+// The step whose fallbacks may help when all went well but the result is not what was promised.
+std::size_t making_step(const plan::BuildPlan& plan) {
+  for (std::size_t i = plan.steps.size(); i-- > 0;) {
+    if (!plan.steps[i].outputs.empty() || plan.steps[i].report != plan::Report::none) return i;
   }
-  if (error.exit() == Exit::not_static) lines = error.details();
-  const std::string line = telling_line(lines);
-  return line.empty() ? error.message() : cat(error.message(), ": ", line);
+  return 0;
 }
 
-// Tries the toolchains in order. The last one's error is the one to show: it is the host's own compiler,
-// whose complaint is about the project, where an earlier one's may be about its smaller C library.
-void build_with_toolchains(const plan::BuildPlan& plan, const Inputs& inputs, const Digest& key, const Host& host,
-                           const Options& options, ProcessRunner& runner, EventSink& events,
-                           const std::stop_token& stop, WorkFolder& work, StepCache& cache) {
-  std::vector<const FoundToolchain*> candidates;
-  for (const FoundToolchain& found : inputs.toolchains) candidates.push_back(&found);
-  if (candidates.empty() && !plan.toolchains.empty()) throw no_toolchain(plan, inputs);
-  if (candidates.empty()) candidates.push_back(nullptr);
+std::string text_of(const Error& error) {
+  return cat(error.message(), "\n", join(error.details(), "\n"), "\n");
+}
 
-  const bool copies = !plan.leaves_source_alone && !plan.steps.empty();
-  std::vector<std::string> earlier;
-  for (const FoundToolchain* toolchain : candidates) {
-    work.fill(inputs.files, copies, events);
-    try {
-      Attempt attempt({.plan = plan, .inputs = inputs, .host = host, .options = options, .toolchain = toolchain}, work,
-                      cache, runner, events, stop);
-      keep_result(key, plan, attempt.run(), work, cache);
-      return;
-    } catch (Error& error) {
-      const bool may_fit_another = error.exit() == Exit::build_failed || error.exit() == Exit::not_static;
-      if (!may_fit_another) throw;
-      if (toolchain == candidates.back()) {
-        for (std::string& line : earlier) error.note(std::move(line));
-        throw;
+// What must be the same for a way that worked to be tried first: not the sources, which change all the time.
+std::string identity_of_ways(const plan::BuildPlan& plan, const Inputs& inputs) {
+  plan::BuildPlan relevant;
+  relevant.platform = plan.platform;
+  relevant.toolchains = plan.toolchains;
+  relevant.steps = plan.steps;
+  return digest_of(cat("whittle.ways/1\n", relevant.canonical(), inputs.tools_identity.str())).str();
+}
+
+class Search {
+ public:
+  Search(const plan::BuildPlan& plan, const Inputs& inputs, const Digest& key, const Host& host, const Options& options,
+         ProcessRunner& runner, EventSink& events, const std::stop_token& stop, WorkFolder& work, StepCache& cache)
+      : plan_(plan),
+        inputs_(inputs),
+        key_(key),
+        host_(host),
+        options_(options),
+        runner_(runner),
+        events_(events),
+        stop_(stop),
+        work_(work),
+        cache_(cache) {}
+
+  // The last error is the one to show: it is the host's own compiler's, whose complaint is about the project, where
+  // an earlier one's may be about its smaller C library.
+  void run() {
+    if (inputs_.toolchains.empty() && !plan_.toolchains.empty()) throw no_toolchain(plan_, inputs_);
+    Ways ways(plan_, inputs_.toolchains, work_.keep() / ".whittle-way", identity_of_ways(plan_, inputs_));
+    std::vector<std::string> earlier;
+    for (std::optional<Way> way = ways.first(); way;) {
+      Failure failure;
+      try {
+        attempt(*way, failure);
+        ways.remember(*way);
+        if (!earlier.empty())
+          events_.info(cat("built with ", description_of(*way, plan_), ", which the next build tries first"));
+        return;
+      } catch (Error& error) {
+        const bool may_fit_another = error.exit() == Exit::build_failed || error.exit() == Exit::not_static;
+        if (!may_fit_another) throw;
+        const std::string what = description_of(*way, plan_);
+        way = ways.after(*way, failure);
+        if (!way) {
+          for (std::string& line : earlier) error.note(std::move(line));
+          throw;
+        }
+        earlier.push_back(cat("with ", what.empty() ? "the usual steps" : what, ": ", gist(error)));
+        events_.info(cat(what.empty() ? "this" : what, " does not fit (", gist(error), "); trying ",
+                         description_of(*way, plan_)));
       }
-      earlier.push_back(cat("with toolchain ", backticked(toolchain->toolchain.name), ": ", gist(error)));
-      events.info(cat("toolchain ", backticked(toolchain->toolchain.name), " does not fit (", gist(error),
-                      "); trying the next"));
     }
   }
-}
+
+ private:
+  void attempt(const Way& way, Failure& failure) {
+    const plan::BuildPlan plan = along(way, plan_);
+    work_.fill(inputs_.files, !plan.leaves_source_alone && !plan.steps.empty(), events_);
+    link_kernel_headers(work_.path(), plan.platform);
+    Attempt attempt({.plan = plan,
+                     .inputs = inputs_,
+                     .host = host_,
+                     .options = options_,
+                     .toolchain = way.toolchain,
+                     .variant = variant_of(way)},
+                    work_, cache_, runner_, events_, stop_);
+    failure.step = making_step(plan);
+    try {
+      std::vector<plan::ReportedProgram> reported = attempt.run();
+      std::vector<std::string> warnings = attempt.warnings();
+      for (const auto& [step, fallback] : way.fallbacks) {
+        const std::string& warning = plan_.steps[step].fallbacks[fallback].warning;
+        if (!warning.empty()) warnings.push_back(warning);
+      }
+      keep_result(key_, plan_, reported, std::move(warnings), work_, cache_);
+    } catch (const Error& error) {
+      if (!attempt.failure().text.empty()) failure = attempt.failure();
+      failure.text += text_of(error);
+      throw;
+    }
+  }
+
+  std::string variant_of(const Way& way) const {
+    std::string variant = way.toolchain == nullptr ? "" : cat("-", way.toolchain->toolchain.name);
+    for (const auto& [step, fallback] : way.fallbacks) variant += cat("-", plan_.steps[step].fallbacks[fallback].name);
+    return variant;
+  }
+
+  const plan::BuildPlan& plan_;
+  const Inputs& inputs_;
+  const Digest& key_;
+  const Host& host_;
+  const Options& options_;
+  ProcessRunner& runner_;
+  EventSink& events_;
+  const std::stop_token& stop_;
+  WorkFolder& work_;
+  StepCache& cache_;
+};
 
 }  // namespace
 
@@ -104,7 +174,7 @@ Built build(const plan::BuildPlan& plan, InputKey found, const Host& host, const
   WorkFolder work(host.cache, inputs.source, events);
   // Whoever held the lock before may have built the same.
   if (std::optional<Built> built = kept_result(key, plan, inputs, host, cache)) return std::move(*built);
-  build_with_toolchains(plan, inputs, key, host, options, runner, events, stop, work, cache);
+  Search(plan, inputs, key, host, options, runner, events, stop, work, cache).run();
   if (std::optional<Built> built = kept_result(key, plan, inputs, host, cache)) return std::move(*built);
   throw Error(Exit::export_failed, "the result of the build was removed from the cache while it was read")
       .at(host.cache.native())

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/host_libraries.hpp"
 #include "builder/work_folder.hpp"
 
 namespace whittle::builder {
@@ -23,6 +24,13 @@ std::optional<std::vector<std::string>> locate(const std::string& program, std::
   return words;
 }
 
+std::string first_on_host(std::span<const std::string> libraries, std::string_view platform) {
+  for (const std::string& library : libraries) {
+    if (host_has_library(library, platform)) return library;
+  }
+  return {};
+}
+
 void find_toolchains(Inputs& inputs, const plan::BuildPlan& plan, const fs::path& folder, const Host& host,
                      ProcessRunner& runner, EventSink& events, const std::stop_token& stop) {
   const bool wants_cxx =
@@ -39,6 +47,11 @@ void find_toolchains(Inputs& inputs, const plan::BuildPlan& plan, const fs::path
                          " is not on the PATH"));
       return false;
     };
+    if (const std::string library = first_on_host(toolchain.unless_host_has, plan.platform); !library.empty()) {
+      events.verbose(cat("toolchain ", backticked(toolchain.name), " is passed over: the project can use ",
+                         backticked(library), ", which this host has for its own C library"));
+      continue;
+    }
     if (!toolchain.cc.empty() && !is_there(toolchain.cc, found.cc)) continue;
     if (wants_cxx && toolchain.cxx.empty()) continue;
     if (wants_cxx && !is_there(toolchain.cxx, found.cxx)) continue;

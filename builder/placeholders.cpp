@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "builder/kernel_headers.hpp"
 
 namespace whittle::builder {
 
@@ -51,6 +52,7 @@ std::optional<std::string> Placeholders::value(std::string_view name) const {
   if (name == "work") return places_.work.native();
   if (name == "source") return places_.source.native();
   if (name == "keep") return places_.keep.native();
+  if (name == "kernel_headers") return kernel_headers_of(places_.work).native();
   if (name == "jobs") return std::to_string(places_.jobs);
   if (name.starts_with(kCache) && is_cache_name(name.substr(kCache.size()))) {
     return (places_.tools / name.substr(kCache.size())).native();

@@ -150,9 +150,10 @@ void add_needs_of_image(plan::RuntimeNeeds& needs, const plan::BuildPlan& plan) 
 }  // namespace
 
 void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vector<plan::ReportedProgram>& reported,
-                 const WorkFolder& work, const StepCache& cache) {
+                 std::vector<std::string> warnings, const WorkFolder& work, const StepCache& cache) {
   const plan::BuildPlan settled = plan::settle(plan, reported);
   Proofs proofs;
+  proofs.warnings = std::move(warnings);
   // Linked under plain names first: what lies in the kept folder or in the user's tree is taken by content.
   std::vector<std::string> paths;
   for (const Output& output : settled.outputs) {

@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/missing.hpp"
 
 namespace whittle::builder {
 
@@ -18,6 +19,8 @@ namespace {
 constexpr std::size_t kLastLines = 20;
 constexpr std::size_t kLongestLine = 4096;
 constexpr std::size_t kLargestReport = 256 << 20;
+constexpr std::string_view kPath = "${path}";
+constexpr std::size_t kSaid = 256 << 10;
 
 std::string shown(std::string_view line) {
   std::string text(line.substr(0, kLongestLine));
@@ -100,6 +103,16 @@ std::string telling_line(std::span<const std::string> lines) {
   return lines.empty() ? "" : std::string(trim(lines.back()));
 }
 
+std::string gist(const Error& error) {
+  std::vector<std::string> lines;
+  for (const std::string& line : error.details()) {
+    if (line.starts_with("  ")) lines.push_back(line);
+  }
+  if (error.exit() == Exit::not_static) lines = error.details();
+  const std::string line = telling_line(lines);
+  return line.empty() ? error.message() : cat(error.message(), ": ", line);
+}
+
 Command StepRunner::command_for(const plan::Step& step) const {
   const Places& places = setting_.places;
   const Placeholders placeholders(places, setting_.tools, setting_.toolchain);
@@ -121,7 +134,12 @@ Command StepRunner::command_for(const plan::Step& step) const {
   if (step.network) {
     for (auto& [name, value] : network_environment(setting_.host)) command.env[name] = value;
   }
-  for (const auto& [name, value] : step.env) command.env[name] = placeholders.filled(value);
+  const std::string path = command.env["PATH"];
+  for (const auto& [name, value] : step.env) {
+    std::string text = placeholders.filled(value);
+    if (const std::size_t at = text.find(kPath); at != std::string::npos) text.replace(at, kPath.size(), path);
+    command.env[name] = std::move(text);
+  }
   return command;
 }
 
@@ -131,7 +149,7 @@ void StepRunner::write_files(const plan::Step& step) const {
     const std::optional<fs::path> file = confined(setting_.places.work, path);
     if (!file) throw Error(Exit::usage, cat("step ", backticked(step.name), " would write outside the work folder"));
     make_folders(file->parent_path());
-    write_file(*file, placeholders.filled(text));
+    write_file(*file, placeholders.filled(text), text.starts_with("#!") ? 0755 : 0644);
   }
 }
 
@@ -154,12 +172,13 @@ std::string StepRunner::run(const plan::Step& step, std::size_t number) {
   }
 
   make_folders(setting_.logs);
-  const std::string suffix = setting_.toolchain == nullptr ? "" : cat("-", setting_.toolchain->toolchain.name);
-  const fs::path log_path = setting_.logs / cat(number + 1, "-", file_name_for(step.name), suffix, ".log");
+  const fs::path log_path =
+      setting_.logs / cat(number + 1, "-", file_name_for(step.name), file_name_for(setting_.variant), ".log");
   LogFile log(log_path);
   log.write(cat("$ ", shell_line(command.argv), "\n"));
 
   std::string report;
+  said_.clear();
   std::deque<std::string> last;
   std::vector<std::string> telling;
   const auto take = [&](std::string_view line) {
@@ -176,6 +195,8 @@ std::string StepRunner::run(const plan::Step& step, std::size_t number) {
     if (is_report) {
       report += text.substr(0, kLargestReport - std::min(kLargestReport, report.size()));
     } else {
+      said_ += text;
+      if (said_.size() > 2 * kSaid) said_.erase(0, said_.size() - kSaid);
       (stream == OutputStream::out ? out : error).add(text, take);
     }
   };
@@ -188,10 +209,15 @@ std::string StepRunner::run(const plan::Step& step, std::size_t number) {
   }
   if (result.ok()) return report;
 
-  Error failed(Exit::build_failed, cat("build step ", backticked(step.name), " ", ending_of(result)));
+  const std::optional<Missing> missing = missing_in(said_);
+  const std::optional<Remedy> remedy = missing ? remedy_for(*missing, setting_.plan.platform) : std::nullopt;
+  Error failed(Exit::build_failed, remedy ? cat("build step ", backticked(step.name), " needs ",
+                                                description_of(*missing), ", which ", remedy->state)
+                                          : cat("build step ", backticked(step.name), " ", ending_of(result)));
   failed.at(cat(shell_line(command.argv), "   (in ", backticked(step.folder), ")"));
   if (!last.empty()) failed.detail("last lines:");
   for (const std::string& line : last) failed.detail(cat("  ", line));
+  if (remedy) failed.hint(remedy->hint);
   throw failed.hint(cat("the full log is ", backticked(log_path.native())));
 }
 

@@ -1,9 +1,11 @@
 // Runs one step: environment, files, log, and the error when it fails.
 #pragma once
 
+#include <span>
 #include <stop_token>
 #include <string>
 
+#include "base/error.hpp"
 #include "base/event.hpp"
 #include "builder/environment.hpp"
 #include "builder/placeholders.hpp"
@@ -19,6 +21,7 @@ class StepRunner {
     std::span<const ProbedTool> tools;  // found on the PATH of the steps
     const FoundToolchain* toolchain;    // may be null
     fs::path logs;                      // one file a step
+    std::string variant;                // part of the logs' names: "-host", "-musl-wrapper"
   };
   StepRunner(const Setting& setting, ProcessRunner& runner, EventSink& events, std::stop_token stop)
       : setting_(setting), runner_(runner), events_(events), stop_(std::move(stop)) {}
@@ -26,6 +29,8 @@ class StepRunner {
   // Returns standard output when the step has a report, which is then kept from the last lines and events.
   // Throws Error(build_failed) with the last lines and the log's place; Error(transient) after a cancellation.
   std::string run(const plan::Step& step, std::size_t number);
+  // The end of what the step wrote, without its report.
+  const std::string& said() const { return said_; }
 
  private:
   Command command_for(const plan::Step& step) const;
@@ -36,9 +41,12 @@ class StepRunner {
   ProcessRunner& runner_;
   EventSink& events_;
   std::stop_token stop_;
+  std::string said_;
 };
 
 // What a person reads first of a failed step: the first line of `lines` that speaks of an error, else the last.
 std::string telling_line(std::span<const std::string> lines);
+// The same of an error of a step or a proof, with the error's own first line.
+std::string gist(const Error& error);
 
 }  // namespace whittle::builder

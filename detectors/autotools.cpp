@@ -20,6 +20,23 @@ plan::Step generate_step(const Surroundings& surroundings) {
   return step;
 }
 
+// When the archives of an optional library are not complete, the program is made without it.
+std::vector<plan::Fallback> fallbacks_of_configure(const AutotoolsProject& project) {
+  std::vector<plan::Fallback> fallbacks;
+  for (const std::string& option : project.optional) {
+    const std::string name = option.substr(option.find('-', 2) + 1);
+    const std::string stem = name.starts_with("lib") ? name.substr(3) : name;
+    plan::Fallback fallback;
+    fallback.name = option;
+    fallback.arguments = {option};
+    fallback.signs = {cat("cannot find -l", stem, "\n"), cat("cannot find -l", stem, ":"), cat("lib", stem, ".a(")};
+    fallback.warning = cat("built with ", backticked(option), ": the static libraries of ", backticked(name),
+                           " are not complete on this host");
+    fallbacks.push_back(std::move(fallback));
+  }
+  return fallbacks;
+}
+
 plan::Step configure_step(const Surroundings& surroundings, const AutotoolsProject& project, bool is_cpp) {
   plan::Step step;
   step.name = "configure";
@@ -38,16 +55,20 @@ plan::Step configure_step(const Surroundings& surroundings, const AutotoolsProje
   }
   step.env["MAKEINFO"] = "true";
   step.folder = step_folder(surroundings);
+  step.fallbacks = fallbacks_of_configure(project);
+  step.fallbacks.push_back(configured_wrapper(is_cpp));
   return step;
 }
 
-plan::Step build_step(const Surroundings& surroundings) {
+plan::Step build_step(const Surroundings& surroundings, bool is_cpp) {
   plan::Step step;
   step.name = "compile";
   // On the command line, since every Makefile sets it.
   step.argv = {"make", "-j${jobs}", "MAKEINFO=true"};
   step.folder = step_folder(surroundings);
   step.report = plan::Report::new_executables;
+  step.fallbacks = make_fallbacks();
+  step.fallbacks.push_back(compiler_wrapper(is_cpp, {"dynamically linked"}));
   return step;
 }
 
@@ -78,8 +99,9 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   }
   plan.tools.push_back({"make", "", ""});
   add_toolchains(plan, has_cpp, surroundings);
+  prefer_host_for(plan, project->libraries);
   plan.steps.push_back(configure_step(surroundings, *project, has_cpp));
-  plan.steps.push_back(build_step(surroundings));
+  plan.steps.push_back(build_step(surroundings, has_cpp));
   for (const CProgram& program : choice.programs) {
     add_output(plan, cat(step_folder(surroundings, program.folder), "/"), program);
   }

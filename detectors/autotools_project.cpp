@@ -94,7 +94,12 @@ std::optional<AutotoolsProject> read_autotools_project(const plan::SourceTree& t
   if (project.has_configure) {
     project.is_autoconf = tree.read_prefix("configure", 4096).find("Autoconf") != std::string::npos;
   }
-  if (project.script != "configure") read_name(tree, project);
+  if (project.script != "configure") {
+    read_name(tree, project);
+    const std::string script = tree.read(project.script);
+    project.libraries = libraries_of_configure(script);
+    project.optional = optional_in_configure(script);
+  }
   for (const std::string& file : tree.glob("**/Makefile.am")) {
     if (!is_aside(file)) read_makefile(tree, file, project);
   }

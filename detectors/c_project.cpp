@@ -32,6 +32,35 @@ std::vector<CProgram> product_of(const std::vector<CProgram>& known) {
   return installed.empty() ? others : installed;
 }
 
+// Shared libraries and relocatable objects are not linked like programs. What an archive needs is in pkg-config's
+// private libraries, if anywhere, and has to follow it.
+std::string wrapper(std::string_view compiler) {
+  constexpr std::string_view kScript = R"sh(#!/bin/sh
+case " $* " in
+  *' -shared '*|*' -r '*) exec COMPILER "$@" ;;
+  *' -c '*|*' -S '*|*' -E '*) exec COMPILER -O2 ${compile_flags} "$@" ;;
+esac
+more=
+for word; do
+  case $word in
+    -l*) name=${word#-l} ;;
+    */lib*.a) name=${word##*/lib} name=${name%.a} ;;
+    *) continue ;;
+  esac
+  for module in "$name" "lib$name"; do
+    more="$more $(pkg-config --static --libs "$module" 2>/dev/null)" && break
+  done
+done
+exec COMPILER -O2 ${compile_flags} "$@" $more ${link_flags}
+)sh";
+  std::string script(kScript);
+  constexpr std::string_view kCompiler = "COMPILER";
+  for (std::size_t at = script.find(kCompiler); at != std::string::npos; at = script.find(kCompiler)) {
+    script.replace(at, kCompiler.size(), compiler);
+  }
+  return script;
+}
+
 }  // namespace
 
 ProgramChoice choose_programs(const std::vector<CProgram>& known, const plan::Config& config, std::string_view tool,
@@ -115,6 +144,38 @@ void add_toolchains(plan::BuildPlan& plan, bool is_cpp, const Surroundings& surr
   } else {
     plan.toolchains = toolchains_for(language, choice, surroundings.platform);
   }
+}
+
+plan::Fallback compiler_wrapper(bool is_cpp, std::vector<std::string> signs) {
+  plan::Fallback fallback;
+  fallback.name = "compiler wrapper";
+  fallback.signs = std::move(signs);
+  fallback.env = {{"PATH", "${work}/wrappers:${path}"}};
+  for (const char* name : {"cc", "gcc", "clang", "c99"}) fallback.files[cat("wrappers/", name)] = wrapper("${cc}");
+  for (const char* name : {"c++", "g++", "clang++"}) {
+    if (is_cpp) fallback.files[cat("wrappers/", name)] = wrapper("${cxx}");
+  }
+  return fallback;
+}
+
+plan::Fallback configured_wrapper(bool is_cpp) {
+  plan::Fallback fallback = compiler_wrapper(is_cpp, {"undefined reference", "DSO missing from command line"});
+  fallback.env = {{"CC", "${work}/wrappers/gcc"}};
+  if (is_cpp) fallback.env["CXX"] = "${work}/wrappers/g++";
+  return fallback;
+}
+
+std::vector<plan::Fallback> make_fallbacks() {
+  plan::Fallback serial, rest;
+  serial.name = "one job";
+  serial.arguments = {"-j1"};
+  serial.goes_on = true;
+  rest.name = "whatever can be made";
+  rest.arguments = {"-k"};
+  rest.goes_on = true;
+  rest.signs = {"doc/",    "man/",     ".texi",    ".info",  ".1'",   ".8'",       "makeinfo", "help2man",
+                "pod2man", "asciidoc", "xsltproc", "gtkdoc", ".html", "examples/", "tests/",   "po/"};
+  return {serial, rest};
 }
 
 std::string compiler_words(std::string_view compiler) {

@@ -47,6 +47,14 @@ void add_unread_outputs(plan::Detection& detection, const std::string& built, st
 bool has_cpp_source(const std::vector<std::string>& sources);
 void add_toolchains(plan::BuildPlan& plan, bool is_cpp, const Surroundings& surroundings);
 
+// A step of which the compilers' usual names lead to the toolchain with its flags: for build systems that call them by
+// name, or whose variables do not reach every command.
+plan::Fallback compiler_wrapper(bool is_cpp, std::vector<std::string> signs);
+// The same for a step that decides which compiler later ones call, when a link lacks what its archives need.
+plan::Fallback configured_wrapper(bool is_cpp);
+// What a step that runs make can fall back to: one job, and all that can be made when documentation cannot.
+std::vector<plan::Fallback> make_fallbacks();
+
 // A compiler with all its flags as words, for build systems whose flag variables cannot be trusted.
 std::string compiler_words(std::string_view compiler);
 

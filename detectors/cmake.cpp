@@ -58,6 +58,7 @@ plan::Step configure_step(const Surroundings& surroundings, bool is_cpp) {
   // In the environment a compiler may be several words. A C project that does not say so enables C++ as
   // well; the C compiler passes CMake's test of it.
   step.env = {{"CC", "${cc}"}, {"CXX", is_cpp ? "${cxx}" : "${cc}"}};
+  step.fallbacks = {configured_wrapper(is_cpp)};
   step.folder = step_folder(surroundings);
   step.files = {{"whittle.cmake", std::string(accepts_libraries(surroundings.config) ? kDynamicInclude : kInclude)},
                 {"build/.cmake/api/v1/query/codemodel-v2", ""}};
@@ -111,6 +112,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   }
   plan.tools = {cmake, {"ninja", "", ""}};
   add_toolchains(plan, has_cpp, surroundings);
+  prefer_host_for(plan, project.libraries);
   plan.steps = {configure_step(surroundings, has_cpp), build_step(surroundings, choice.programs)};
   for (const CProgram& program : choice.programs) add_output(plan, "build/", program);
   if (choice.programs.empty()) add_unread_outputs(detection, "build/", choice.why, "that CMake reports");

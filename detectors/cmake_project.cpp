@@ -103,6 +103,7 @@ class Walker {
     ++depth_;
     const std::string text = tree_.read(path);
     bytes_ += text.size();
+    project_.libraries.merge(libraries_of_cmake(text));
     std::vector<Block> blocks;
     Skipped skipped;
     for (const CMakeCommand& command : parse_cmake(text, path)) {

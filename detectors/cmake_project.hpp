@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "detectors/c_project.hpp"
+#include "detectors/libraries.hpp"
 
 namespace whittle::detectors {
 
@@ -18,6 +19,7 @@ struct CMakeProject {
   std::vector<CProgram> programs;  // without imported, alias and excluded ones, and without folders of tests
   // Where programs are made in a way that cannot be read: in a loop, a function, or under a computed name.
   std::string unread;
+  Libraries libraries;  // from outside of the tree
 };
 
 // Follows CMakeLists.txt at the root of the tree through its folders and included files. `definitions`

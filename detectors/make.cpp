@@ -57,23 +57,61 @@ std::vector<MakeProgram> chosen_of(const MakeProject& project, const plan::Confi
   return chosen;
 }
 
+std::vector<std::string> goals_of(const std::vector<MakeProgram>& programs) {
+  std::vector<std::string> goals;
+  for (const MakeProgram& program : programs) {
+    if (!program.is_target) return {};
+    goals.push_back(program.path);
+  }
+  return goals;
+}
+
 // All flags are words of CC and CXX. Given as CFLAGS and LDFLAGS on the command line they would replace the
 // Makefile's own `-I` and `-L`; in the environment a Makefile that sets these variables would not see them.
-plan::Step compile_step(const Surroundings& surroundings, const std::vector<MakeProgram>& programs, bool is_cpp,
-                        std::string_view linker) {
+std::vector<std::string> compilers_of(const MakeProject& project, bool is_cpp) {
+  std::vector<std::string> words = {cat("CC=", compiler_words("${cc}"))};
+  if (is_cpp) words.push_back(cat("CXX=", compiler_words("${cxx}")));
+  if (project.linker.empty()) return words;
+  words.push_back(cat("LD=", compiler_words(project.linker.ends_with("++") && is_cpp ? "${cxx}" : "${cc}")));
+  return words;
+}
+
+plan::Step compile_step(const Surroundings& surroundings, const MakeProject& project,
+                        const std::vector<MakeProgram>& programs, bool is_cpp) {
   plan::Step step;
   step.name = programs.size() == 1 ? cat("compile ", last_part(programs.front().path)) : "compile";
-  step.argv = {"make", "-j${jobs}", cat("CC=", compiler_words("${cc}"))};
-  if (is_cpp) step.argv.push_back(cat("CXX=", compiler_words("${cxx}")));
-  if (!linker.empty())
-    step.argv.push_back(cat("LD=", compiler_words(linker.ends_with("++") && is_cpp ? "${cxx}" : "${cc}")));
-  for (const std::string& argument : build_arguments(surroundings.config)) step.argv.push_back(argument);
-  if (std::all_of(programs.begin(), programs.end(), [](const MakeProgram& program) { return program.is_target; })) {
-    for (const MakeProgram& program : programs) step.argv.push_back(program.path);
-  }
+  const std::vector<std::string> goals = goals_of(programs);
+  const auto command = [&](const std::vector<std::string>& compilers, const std::vector<std::string>& wanted) {
+    std::vector<std::string> argv = {"make", "-j${jobs}"};
+    for (const auto& words : {compilers, build_arguments(surroundings.config), wanted}) {
+      argv.insert(argv.end(), words.begin(), words.end());
+    }
+    return argv;
+  };
   step.env = {{"MAKEINFO", "true"}};
   step.folder = step_folder(surroundings);
   step.report = plan::Report::new_executables;
+  step.fallbacks = make_fallbacks();
+
+  plan::Fallback wrapper = compiler_wrapper(
+      is_cpp, {"dynamically linked", "did not make the program", "undefined reference", "cannot find"});
+  std::vector<std::string> compilers = compilers_of(project, is_cpp);
+  if (project.calls_by_name()) {
+    compilers.clear();
+    step.env.insert(wrapper.env.begin(), wrapper.env.end());
+    step.files = wrapper.files;
+  } else {
+    wrapper.argv = command({}, goals);
+    step.fallbacks.push_back(std::move(wrapper));
+  }
+  step.argv = command(compilers, goals);
+  if (!goals.empty()) {
+    plan::Fallback all;
+    all.name = "the default goal";
+    all.signs = {"undeclared", "No rule to make target", "did not make the program", "implicit declaration"};
+    all.argv = command(compilers, {});
+    step.fallbacks.push_back(std::move(all));
+  }
   return step;
 }
 
@@ -96,7 +134,8 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   plan.values["name"] = {plan.name, is_alone ? chosen.front().source : "inferred from the folder"};
   plan.tools = {{"make", "", ""}};
   add_toolchains(plan, has_cpp, surroundings);
-  plan.steps = {compile_step(surroundings, chosen, has_cpp, project.linker)};
+  prefer_host_for(plan, project.libraries);
+  plan.steps = {compile_step(surroundings, project, chosen, has_cpp)};
   for (const MakeProgram& program : project.programs) {
     const std::string name = safe_name(last_part(program.path));
     detection.apps.push_back({name, folder_of(program.path), is_alone || name == plan.name});
@@ -110,10 +149,6 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   if (chosen.empty()) {
     add_unread_outputs(detection, cat(step_folder(surroundings), "/"), cat("no program could be read from ", *makefile),
                        "that appear");
-  }
-  for (const std::string& place : project.hard_coded) {
-    detection.warnings.push_back(
-        cat(place, " calls a compiler by name, so that the static toolchain does not reach it; write `$(CC)`"));
   }
   return detection;
 }

@@ -84,7 +84,9 @@ class Reader {
     bool in_define = false;
     Rule* open = nullptr;
     std::vector<std::optional<bool>> conditions;  // nothing: only make can tell
-    for (const Line& line : logical_lines(tree_.read(path))) {
+    const std::string makefile = tree_.read(path);
+    libraries_.merge(libraries_of_make(makefile));
+    for (const Line& line : logical_lines(makefile)) {
       const std::string_view text = trim(without_comment(line.text));
       const std::vector<std::string> words = blank_separated(text);
       if (in_define || (!words.empty() && words.front() == "define")) {
@@ -108,6 +110,7 @@ class Reader {
   }
 
   const std::vector<Rule>& rules() const { return rules_; }
+  const Libraries& libraries() const { return libraries_; }
   const MakeVariables& variables() const { return variables_; }
 
  private:
@@ -208,6 +211,7 @@ class Reader {
   const plan::SourceTree& tree_;
   MakeVariables variables_;
   std::vector<Rule> rules_;
+  Libraries libraries_;
   int files_ = 0;
 };
 
@@ -294,6 +298,11 @@ class Graph {
   }
 
   bool has_target(const std::string& name) const { return by_target_.contains(name); }
+  // In whatever folder.
+  bool has_file(std::string_view name) const {
+    return std::any_of(by_target_.begin(), by_target_.end(),
+                       [&](const auto& one) { return last_part(one.first) == name; });
+  }
 
  private:
   std::map<std::string, std::vector<const Rule*>> by_target_;
@@ -351,6 +360,13 @@ MakeProject read_makefile(const plan::SourceTree& tree, const std::string& path,
   if (project.programs.empty()) project.programs = std::move(unreachable);
   const std::string linker = reader.variables().expand("$(LD)");
   if (calls_by_name(linker)) project.linker = blank_separated(linker).front();
+  for (const char* compiler : {"$(CC)", "$(CXX)"}) {
+    const std::string words = reader.variables().expand(compiler);
+    if (calls_by_name(words) && blank_separated(words).size() > 1) project.has_compiler_with_flags = true;
+  }
+  for (const std::string& name : reader.libraries()) {
+    if (!graph.has_file(cat("lib", name, ".a"))) project.libraries.insert(name);
+  }
   return project;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "detectors/libraries.hpp"
 #include "plan/source_tree.hpp"
 
 namespace whittle::detectors {
@@ -17,9 +18,13 @@ struct MakeProgram {
 };
 
 struct MakeProject {
-  std::vector<MakeProgram> programs;    // that the default goal makes; without a chain to it, all
-  std::vector<std::string> hard_coded;  // places that call a compiler by name
-  std::string linker;                   // the compiler that `LD` is set to; empty for none
+  std::vector<MakeProgram> programs;     // that the default goal makes; without a chain to it, all
+  std::vector<std::string> hard_coded;   // places that call a compiler by name
+  std::string linker;                    // the compiler that `LD` is set to; empty for none
+  bool has_compiler_with_flags = false;  // `CC = gcc -std=c99 -Iinclude`: lost when it is given on the command line
+  Libraries libraries;                   // from outside of the tree
+
+  bool calls_by_name() const { return !hard_coded.empty() || has_compiler_with_flags; }
 };
 
 MakeProject read_makefile(const plan::SourceTree& tree, const std::string& path,

@@ -82,6 +82,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   }
   plan.tools = {meson, {"ninja", "", ""}};
   add_toolchains(plan, has_cpp, surroundings);
+  prefer_host_for(plan, project.libraries);
   plan.steps = {configure_step(surroundings, project), build_step(surroundings, choice.programs)};
   for (const CProgram& program : choice.programs) add_output(plan, "build/", program);
   if (choice.programs.empty()) add_unread_outputs(detection, "build/", choice.why, "that Meson reports");

@@ -31,7 +31,9 @@ class Reader {
     const std::string file = joined(folder, "meson.build");
     if (!tree_.has(file) || !visited_.insert(file).second || visited_.size() > kMostFolders) return;
     int conditions = 0;
-    for (const MesonStatement& statement : parse_meson(tree_.read(file), file)) {
+    const std::string text = tree_.read(file);
+    project_.libraries.merge(libraries_of_meson(text));
+    for (const MesonStatement& statement : parse_meson(text, file)) {
       if (statement.name == "if" || statement.name == "foreach") ++conditions;
       if (statement.name == "endif" || statement.name == "endforeach") --conditions;
       run(statement, folder, file, is_certain && conditions == 0);

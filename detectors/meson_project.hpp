@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "detectors/c_project.hpp"
+#include "detectors/libraries.hpp"
 
 namespace whittle::detectors {
 
@@ -13,6 +14,7 @@ struct MesonProject {
   int name_line = 0, minimum_line = 0;
   std::vector<std::string> languages;
   std::vector<CProgram> programs;  // of the host machine, without those in folders of tests and examples
+  Libraries libraries;             // from outside of the tree
   std::string unread;              // where a program has a name that is computed
   // Options that only cost time or tools, with the value that turns each off: tests, examples, documentation.
   std::vector<std::pair<std::string, std::string>> dispensable;

@@ -134,11 +134,40 @@ class Members {
 using Words = std::vector<std::string>;
 using Map = std::map<std::string, std::string>;
 
+Json json_of(const Fallback& fallback) {
+  Json json = {{"name", fallback.name}};
+  if (!fallback.signs.empty()) json["signs"] = fallback.signs;
+  if (!fallback.argv.empty()) json["argv"] = fallback.argv;
+  if (!fallback.arguments.empty()) json["arguments"] = fallback.arguments;
+  if (!fallback.env.empty()) json["env"] = fallback.env;
+  if (!fallback.files.empty()) json["files"] = fallback.files;
+  if (fallback.goes_on) json["goesOn"] = true;
+  if (!fallback.warning.empty()) json["warning"] = fallback.warning;
+  return json;
+}
+
+Fallback fallback_of(Members& members) {
+  Fallback fallback;
+  fallback.name = members.take<std::string>("name");
+  fallback.signs = members.take_or("signs", Words{});
+  fallback.argv = members.take_or("argv", Words{});
+  fallback.arguments = members.take_or("arguments", Words{});
+  fallback.env = members.take_or("env", Map{});
+  fallback.files = members.take_or("files", Map{});
+  for (const auto& [path, content] : fallback.files) members.check_relative(path, "files");
+  fallback.goes_on = members.take_or("goesOn", false);
+  fallback.warning = members.take_or("warning", std::string());
+  return fallback;
+}
+
 Json json_of(const Step& step) {
   Json json = {{"name", step.name},       {"argv", step.argv},       {"env", step.env},
                {"inputs", step.inputs},   {"outputs", step.outputs}, {"folder", step.folder},
                {"network", step.network}, {"files", step.files},     {"report", name_in(kReports, step.report)}};
   if (!step.report_folder.empty()) json["reportFolder"] = step.report_folder;
+  if (step.may_fail) json["mayFail"] = true;
+  if (!step.fallbacks.empty()) json["fallbacks"] = Json::array();
+  for (const Fallback& fallback : step.fallbacks) json["fallbacks"].push_back(json_of(fallback));
   return json;
 }
 
@@ -156,8 +185,10 @@ Step step_of(Members& members) {
   step.files = members.take_or("files", Map{});
   for (const auto& [path, content] : step.files) members.check_relative(path, "files");
   step.network = members.take_or("network", false);
+  step.may_fail = members.take_or("mayFail", false);
   step.report = members.take_name("report", kReports);
   step.report_folder = members.take_relative("reportFolder", true);
+  step.fallbacks = members.take_list("fallbacks", fallback_of);
   return step;
 }
 
@@ -165,6 +196,7 @@ Json json_of(const Output& output) {
   Json json = {{"built", output.built}, {"installed", output.installed}, {"kind", name_in(kKinds, output.kind)}};
   if (!output.process.empty()) json["process"] = output.process;
   if (!output.target.empty()) json["target"] = output.target;
+  if (output.only_if_named) json["onlyIfNamed"] = true;
   return json;
 }
 
@@ -176,15 +208,19 @@ Output output_of(Members& members) {
   output.kind = members.take_name("kind", kKinds);
   output.process = members.take_or("process", std::string());
   output.target = members.take_or("target", std::string());
+  output.only_if_named = members.take_or("onlyIfNamed", false);
   return output;
 }
 
 Json json_of(const Toolchain& toolchain) {
-  return {{"name", toolchain.name},
-          {"cc", toolchain.cc},
-          {"cxx", toolchain.cxx},
-          {"compileFlags", toolchain.compile_flags},
-          {"linkFlags", toolchain.link_flags}};
+  Json json = {{"name", toolchain.name},
+               {"cc", toolchain.cc},
+               {"cxx", toolchain.cxx},
+               {"compileFlags", toolchain.compile_flags},
+               {"linkFlags", toolchain.link_flags}};
+  if (!toolchain.signs.empty()) json["signs"] = toolchain.signs;
+  if (!toolchain.unless_host_has.empty()) json["unlessHostHas"] = toolchain.unless_host_has;
+  return json;
 }
 
 Toolchain toolchain_of(Members& members) {
@@ -194,6 +230,8 @@ Toolchain toolchain_of(Members& members) {
   toolchain.cxx = members.take_or("cxx", std::string());
   toolchain.compile_flags = members.take_or("compileFlags", Words{});
   toolchain.link_flags = members.take_or("linkFlags", Words{});
+  toolchain.signs = members.take_or("signs", Words{});
+  toolchain.unless_host_has = members.take_or("unlessHostHas", Words{});
   return toolchain;
 }
 

@@ -30,10 +30,13 @@ struct Tool {
 // A way to compile and link C and C++. A plan lists them in the order in which they are tried: the next one
 // when its programs are missing, a step fails under it, or the result is not proved static.
 struct Toolchain {
-  std::string name;                        // "musl", "host"
+  std::string name;                        // "musl", "host", "host-fixed"
   std::string cc, cxx;                     // programs: "musl-gcc"; cxx empty: C only
   std::vector<std::string> compile_flags;  // hardening, size, prefix map
   std::vector<std::string> link_flags;     // "-static-pie", …
+  std::vector<std::string> signs;          // tried only when an earlier failure has one of these texts; empty: always
+  // Passed over when the host has one of these libraries: they are made for the host's own C library.
+  std::vector<std::string> unless_host_has;
   bool operator==(const Toolchain&) const = default;
 };
 
@@ -47,6 +50,20 @@ enum class Report {
   new_executables,  // ELF programs below the work folder that were not there before the step
 };
 
+// Another way to do a step, for when it fails, or when what it made is not there or not static. A step's fallbacks are
+// tried in order, each once a toolchain; those that worked stay while later ones are tried.
+struct Fallback {
+  std::string name;                        // "one job"
+  std::vector<std::string> signs;          // the failure must have one of these texts; empty: any
+  std::vector<std::string> argv;           // in place of the step's; empty: the same
+  std::vector<std::string> arguments;      // after those
+  std::map<std::string, std::string> env;  // beyond the step's
+  std::map<std::string, std::string> files;
+  bool goes_on = false;  // in what the failed step has left; otherwise everything starts anew
+  std::string warning;   // said of a build that it made possible; empty: nothing is lost
+  bool operator==(const Fallback&) const = default;
+};
+
 // Shaped like a Remote Execution action: nothing implicit. Paths are relative to the work folder,
 // whose `src/` holds (or is a link to) the source tree. In argv, env values and file contents stand
 //   ${work}           the absolute work folder
@@ -56,6 +73,8 @@ enum class Report {
 //   ${jobs}           the number of jobs
 //   ${tool:NAME}      the path of a probed tool
 //   ${cc} ${cxx} ${compile_flags} ${link_flags}   of the toolchain that is being tried
+//   ${kernel_headers} a folder with the Linux kernel's headers of the host and nothing else
+//   ${path}           the PATH of the clean environment; in env values only
 // A word of argv that is exactly one of the last two becomes several words; elsewhere they are joined by spaces.
 struct Step {
   std::string name;  // "compile whoami"
@@ -64,10 +83,13 @@ struct Step {
   std::string folder = "src";                // working directory
   std::vector<std::string> inputs = {"**"};  // globs over the source tree
   std::vector<std::string> outputs;          // paths below the work folder
-  std::map<std::string, std::string> files;  // written below the work folder before the step starts
+  // Written below the work folder before the step starts; a file that begins with `#!` can be run.
+  std::map<std::string, std::string> files;
   bool network = false;
+  bool may_fail = false;  // then what it would have made is left out, with a warning
   Report report = Report::none;
   std::string report_folder;  // for cmake_file_api and meson_targets
+  std::vector<Fallback> fallbacks;
   bool operator==(const Step&) const = default;
 };
 
@@ -81,6 +103,8 @@ struct Output {
   // unless `built` is exact. "*": the installed programs that the report names, without any
   // all but tests and examples, for build systems that cannot be read beforehand.
   std::string target;
+  // Data: only those files and folders directly in `built` whose place in the image a program has in its text.
+  bool only_if_named = false;
   bool operator==(const Output&) const = default;
 };
 

@@ -223,10 +223,118 @@ TEST_CASE("toolchains are tried in order until one gives a static program") {
   const Names notes = shop.machine.notes();
   CHECK(std::count(notes.begin(), notes.end(),
                    "toolchain `musl` does not fit (build step `compile` failed with exit status 2: "
-                   "main.c:1: error: no); trying the next") == 1);
+                   "main.c:1: error: no); trying toolchain `host`") == 1);
   // The answer is kept: the first toolchain is not tried again.
   shop.build(plan);
   CHECK(shop.ran.empty());
+}
+
+TEST_CASE("the toolchain that worked is tried first when the sources have changed") {
+  Workshop shop;
+  plan::BuildPlan plan =
+      shop.plan({{.name = "compile", .argv = {"${cc}", "compile"}, .env = {}, .outputs = {"out/app"}, .files = {}}});
+  plan.toolchains = {musl(), host_compiler()};
+  shop.fails = "musl-gcc";
+  shop.build(plan);
+  shop.machine.write("main.c", "int changed;");
+  shop.build(plan);
+  CHECK(shop.ran == Names{"gcc compile"});
+  // It is a memory of this plan alone: other steps may suit the first again.
+  plan.steps[0].env = {{"OTHER", "1"}};
+  shop.build(plan);
+  CHECK(shop.ran == Names{"musl-gcc compile", "gcc compile"});
+  // And it is given up when it does not work any more.
+  shop.fails = "gcc";
+  shop.machine.write("main.c", "int changed_again;");
+  shop.build(plan);
+  CHECK(shop.ran == Names{"gcc compile", "musl-gcc compile"});
+}
+
+TEST_CASE("a toolchain with signs is tried only when a failure has one of them") {
+  Workshop shop;
+  plan::BuildPlan plan =
+      shop.plan({{.name = "compile", .argv = {"${cc}", "compile"}, .env = {}, .outputs = {"out/app"}, .files = {}}});
+  plan.toolchains = {musl(), host_compiler()};
+  plan.toolchains[1].signs = {"recompile with -fPIC"};
+  shop.fails = "musl-gcc";
+  CHECK(error_of([&] { shop.build(plan); }).exit() == Exit::build_failed);
+  CHECK(shop.ran == Names{"musl-gcc compile"});
+  plan.toolchains[1].signs = {"recompile with -fPIC", "error: no"};
+  shop.build(plan);
+  CHECK(shop.ran == Names{"musl-gcc compile", "gcc compile"});
+}
+
+TEST_CASE("a fallback replaces a step that failed, in a new folder, and its warning stays with the result") {
+  Workshop shop;
+  plan::BuildPlan plan = shop.plan({shop.step("prepare"), shop.step("bad", {"out/app"})});
+  plan::Fallback never, other;
+  never.name = "never";
+  never.signs = {"another error"};
+  never.argv = {"${tool:tool}", "never"};
+  other.name = "another way";
+  other.signs = {"error: no"};
+  other.argv = {"${tool:tool}", "compile"};
+  other.warning = "built in another way";
+  plan.steps[1].fallbacks = {never, other};
+  shop.fails = "bad";
+  CHECK(shop.build(plan).warnings == Names{"built in another way"});
+  CHECK(shop.ran == Names{"prepare", "bad", "prepare", "compile"});
+  CHECK(shop.build(plan).warnings == Names{"built in another way"});
+  CHECK(shop.ran.empty());
+  shop.machine.write("main.c", "int changed;");
+  shop.build(plan);
+  CHECK(shop.ran == Names{"prepare", "compile"});
+}
+
+TEST_CASE("a program that is not static is made again by a fallback for that") {
+  Workshop shop;
+  plan::BuildPlan plan = shop.plan({shop.step("link-dynamically", {"out/app"})});
+  plan::Fallback wrapper;
+  wrapper.name = "compiler wrapper";
+  wrapper.signs = {"dynamically linked"};
+  wrapper.argv = {"${tool:tool}", "compile"};
+  plan.steps[0].fallbacks = {wrapper};
+  CHECK(shop.build(plan).artifacts.size() == 1);
+  CHECK(shop.ran == Names{"link-dynamically", "compile"});
+}
+
+TEST_CASE("when all fallbacks fail the last error is shown, with the earlier ones") {
+  Workshop shop;
+  plan::BuildPlan plan = shop.plan({shop.step("link-dynamically", {"out/app"})});
+  plan::Fallback wrapper;
+  wrapper.name = "compiler wrapper";
+  wrapper.argv = {"${tool:tool}", "bad"};
+  plan.steps[0].fallbacks = {wrapper};
+  shop.fails = "bad";
+  const Error error = error_of([&] { shop.build(plan); });
+  CHECK(error.message() == "build step `link-dynamically` failed with exit status 2");
+  REQUIRE(error.notes().size() == 1);
+  CHECK(
+      error.notes()[0].starts_with("with the usual steps: `out/app` cannot run in a scratch image: it is dynamically "
+                                   "linked"));
+}
+
+TEST_CASE("a fallback that goes on runs where the failed step has stopped") {
+  Workshop shop;
+  plan::BuildPlan plan = shop.plan({shop.step("prepare"), shop.step("bad", {"out/app"})});
+  plan::Fallback serial;
+  serial.name = "one job";
+  serial.argv = {"${tool:tool}", "compile"};
+  serial.goes_on = true;
+  plan.steps[1].fallbacks = {serial};
+  shop.fails = "bad";
+  shop.build(plan);
+  CHECK(shop.ran == Names{"prepare", "bad", "compile"});
+}
+
+TEST_CASE("a toolchain is passed over when the host has a library of the project for its own C library") {
+  Workshop shop;
+  plan::BuildPlan plan =
+      shop.plan({{.name = "compile", .argv = {"${cc}", "compile"}, .env = {}, .outputs = {"out/app"}, .files = {}}});
+  plan.toolchains = {musl(), host_compiler()};
+  plan.toolchains[0].unless_host_has = {"no-such-library", "ZLIB"};
+  shop.build(plan);
+  CHECK(shop.ran == Names{"gcc compile"});
 }
 
 TEST_CASE("a toolchain that is not there is passed over; none at all names the packages") {

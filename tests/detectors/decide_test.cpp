@@ -75,7 +75,8 @@ TEST_CASE("a toolchain that cannot build the language is refused") {
   CHECK(musl.where() == "whittle.toml:2");
 }
 
-TEST_CASE("a toolchain of the configuration is the only one that is tried") {
+TEST_CASE(
+    "a toolchain of the configuration is the only one that is tried, the host's compiler also for a fixed address") {
   const auto tried = [](const std::string& choice, const char* file) {
     const plan::BuildPlan plan =
         Project(Files{{file, "int main() {}"}, {"whittle.toml", "[build]\ntoolchain = \"" + choice + "\"\n"}}).plan();
@@ -83,10 +84,10 @@ TEST_CASE("a toolchain of the configuration is the only one that is tried") {
     for (const plan::Toolchain& toolchain : plan.toolchains) names += (names.empty() ? "" : " ") + toolchain.name;
     return names;
   };
-  CHECK(tried("auto", "a.c") == "musl host");
-  CHECK(tried("auto", "a.cpp") == "host");
+  CHECK(tried("auto", "a.c") == "musl host host-fixed");
+  CHECK(tried("auto", "a.cpp") == "host host-fixed");
   CHECK(tried("musl", "a.c") == "musl");
-  CHECK(tried("host", "a.c") == "host");
+  CHECK(tried("host", "a.c") == "host host-fixed");
   CHECK(tried("zig", "a.cpp") == "zig");
 }
 

@@ -86,11 +86,30 @@ TEST_CASE("a Makefile that cannot be read promises nothing, with a warning") {
   CHECK(plan.steps[0].argv.size() == 3);
 }
 
-TEST_CASE("a compiler that is called by name is out of reach, and the plan says so") {
-  const plan::BuildPlan plan = plan_of("all:\n\tgcc -o tool src/main.c\n");
-  CHECK(plan.warnings ==
-        Strings{"Makefile:2 calls a compiler by name, so that the static toolchain does not reach it; write `$(CC)`"});
-  CHECK(plan.steps[0].argv.size() == 3);  // the file is written by the goal `all`, not by a rule of its own
+TEST_CASE("a compiler that is called by name, or comes with flags of its own, is reached by a wrapper") {
+  for (const char* makefile :
+       {"all:\n\tgcc -o tool src/main.c\n", "CC = gcc -std=c99 -Isrc\nall:\n\t$(CC) -o tool src/main.c\n"}) {
+    const plan::BuildPlan plan = plan_of(makefile);
+    CHECK(plan.warnings.empty());
+    CHECK(plan.steps[0].argv == Strings{"make", "-j${jobs}"});  // the goal `all` writes the file
+    CHECK(plan.steps[0].env.at("PATH") == "${work}/wrappers:${path}");
+    CHECK(plan.steps[0].files.at("wrappers/gcc").starts_with("#!/bin/sh\n"));
+  }
+}
+
+TEST_CASE("a step of make falls back to one job, to what can be made, to a wrapper and to the default goal") {
+  const plan::BuildPlan plan = plan_of("tool: src/main.c\n\t$(CC) -o $@ $^ -lcurses -lm\n");
+  Strings names;
+  for (const plan::Fallback& fallback : plan.steps[0].fallbacks) names.push_back(fallback.name);
+  CHECK(names == Strings{"one job", "whatever can be made", "compiler wrapper", "the default goal"});
+  CHECK(plan.steps[0].fallbacks[2].argv == Strings{"make", "-j${jobs}", "tool"});
+  CHECK(plan.toolchains[0].unless_host_has == Strings{"curses"});
+}
+
+TEST_CASE("a library that the tree itself makes is none of the host's") {
+  const plan::BuildPlan plan =
+      plan_of("tool: main.o libown.a\n\t$(CC) -o $@ main.o -L. -lown\nlibown.a: own.o\n\tar r $@ $^\n");
+  CHECK(plan.toolchains[0].unless_host_has.empty());
 }
 
 TEST_CASE("a Makefile without C, or beside the manifest of another language, is a task runner") {

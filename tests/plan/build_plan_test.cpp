@@ -52,7 +52,8 @@ class Generator {
     plan.leaves_source_alone = coin();
     for (int i = number(3); i-- > 0;) plan.values[word()] = {word(), word()};
     for (int i = number(3); i-- > 0;) plan.tools.push_back({word(), word(), word()});
-    for (int i = number(3); i-- > 0;) plan.toolchains.push_back({word(), word(), word(), words(), words()});
+    for (int i = number(3); i-- > 0;)
+      plan.toolchains.push_back({word(), word(), word(), words(), words(), words(), words()});
     for (int i = number(4); i-- > 0;) plan.steps.push_back(step());
     for (int i = number(3); i-- > 0;) plan.outputs.push_back(output());
     plan.image = image();
@@ -94,8 +95,12 @@ class Generator {
     step.outputs = {path()};
     step.files = {{path(), word()}};
     step.network = coin();
+    step.may_fail = coin();
     step.report = static_cast<plan::Report>(number(4));
     if (coin()) step.report_folder = path();
+    for (int i = number(2); i-- > 0;) {
+      step.fallbacks.push_back({word(), words(), words(), words(), map(), {{path(), word()}}, coin(), word()});
+    }
     return step;
   }
   plan::Output output() {
@@ -105,6 +110,7 @@ class Generator {
     output.kind = coin() ? plan::Output::Kind::program : plan::Output::Kind::data;
     if (coin()) output.process = word();
     if (coin()) output.target = word();
+    output.only_if_named = coin();
     return output;
   }
   plan::ImageSettings image() {
