@@ -243,7 +243,7 @@ bool are_untouched(const Inputs& inputs, const plan::BuildPlan& plan, const Host
 
 Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs) {
   Json relevant = plan.to_json();
-  for (const char* member : {"name", "detector", "values", "warnings", "image", "layers"}) relevant.erase(member);
+  for (const char* member : {"name", "detector", "values", "warnings", "image", "layers", "budget"}) relevant.erase(member);
   return digest_of(cat("whittle.result/2\n", canonical_json(relevant), "\n", source_date(plan), "\n",
                        inputs.everything.str(), "\n", inputs.tools_identity.str(), "\n"));
 }

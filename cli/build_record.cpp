@@ -28,7 +28,8 @@ std::optional<BuildRecords::Record> BuildRecords::find(const Digest& key) const 
   try {
     const Json json = parse_json(*text, "a build record");
     Record record{.root = descriptor_from(json_member<Json>(json, "root", "a build record")),
-                  .warnings = json_member<std::vector<std::string>>(json, "warnings", "a build record")};
+                  .warnings = json_member<std::vector<std::string>>(json, "warnings", "a build record"),
+                  .installed = json_member<std::uint64_t>(json, "installed", "a build record")};
     const auto blobs = json_member<std::map<std::string, std::uint64_t>>(json, "blobs", "a build record");
     if (blobs.empty()) return std::nullopt;
     for (const auto& [name, size] : blobs) {
@@ -52,7 +53,8 @@ void BuildRecords::remember(const Digest& key, const Record& record) {
                        {"size", record.root.size},
                        {"platform", record.root.platform ? record.root.platform->str() : ""}}},
                      {"blobs", blobs},
-                     {"warnings", record.warnings}};
+                     {"warnings", record.warnings},
+                     {"installed", record.installed}};
   make_folders(folder_);
   write_file(path(key), canonical_json(json));
 }

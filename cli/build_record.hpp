@@ -20,6 +20,7 @@ class BuildRecords {
   struct Record {
     oci::Descriptor root;
     std::vector<std::string> warnings;  // of the build, told again
+    std::uint64_t installed = 0;        // the content of all files
   };
   // Nothing when there is no record, or when a blob of its image is gone or damaged (see BlobStore::has).
   std::optional<Record> find(const Digest& key) const;

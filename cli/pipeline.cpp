@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "builder/builder.hpp"
 #include "builder/stat_index.hpp"
+#include "cli/budget.hpp"
 #include "cli/build_record.hpp"
 #include "cli/image_source.hpp"
 #include "cli/platforms.hpp"
@@ -147,13 +148,14 @@ BuildRecords::Record make_image(const plan::BuildPlan& plan, const builder::Inpu
 
   // Splits by how often things change. Beyond this point each entry is in exactly one layer.
   const std::size_t entries = root.size();
+  const std::uint64_t installed = layers::content_size(root);
   const std::vector<layers::Slice> slices = layers::partition(std::move(root));
 
   // Writes the blobs. Beyond this point everything is on disk and digests are final.
   events.emit(StageStarted{"layers", cat(entries, " entries in ", slices.size(), " layers")});
   layers::LayerCache cache(session.cache_folder() / "layers");
   const oci::Image image = layers::assemble(built.plan, slices, blobs, cache, session.pool(), events, session.stop());
-  return {image.manifest, built.warnings};
+  return {image.manifest, built.warnings, installed};
 }
 
 }  // namespace
@@ -241,6 +243,15 @@ class Images {
     for (const std::size_t i : changed) records_.remember(keys[i], made[i]);
   }
 
+  // Whether each image is as small as its plan wants it.
+  void check_budgets() const {
+    for (std::size_t i = 0; i < plans_.size(); ++i) {
+      check_budget(plans_[i],
+                   {.root = roots_[i], .compressed = compressed_size(blobs_, roots_[i]), .installed = installed_[i]},
+                   blobs_);
+    }
+  }
+
   const std::vector<oci::Descriptor>& roots() const { return roots_; }
   bool is_unchanged() const { return is_unchanged_; }
 
@@ -250,6 +261,7 @@ class Images {
       if (said_.insert(warning).second) session_.events().warn(warning);
     }
     roots_.push_back(record.root);
+    installed_.push_back(record.installed);
   }
 
   const fs::path source_;
@@ -259,6 +271,7 @@ class Images {
   BuildRecords records_;
   const layers::BaseFacts facts_;
   std::vector<oci::Descriptor> roots_;
+  std::vector<std::uint64_t> installed_;
   std::set<std::string> said_;
   bool is_unchanged_ = false;
 };
@@ -284,6 +297,7 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   oci::Layout store = session.open_store();
   Images images(tree, plans, store.blobs(), session);
   images.make(options);
+  images.check_budgets();
   result.root = put_root(images.roots(), store.blobs());
   result.unchanged = images.is_unchanged();
 

@@ -189,6 +189,16 @@ void settle_layers(BuildPlan& plan, const Config& config) {
   }
 }
 
+void settle_budget(BuildPlan& plan, const Config& config) {
+  const auto limit = [&](const char* key, std::uint64_t& bytes, const std::optional<Setting>& setting) {
+    if (!setting) return;
+    bytes = parse_number(setting->value).value_or(0);
+    plan.values[cat("budget ", key)] = {setting->value, setting->source};
+  };
+  limit("compressed", plan.budget.compressed, config.budget_compressed);
+  limit("installed", plan.budget.installed, config.budget_installed);
+}
+
 void settle_build_environment(BuildPlan& plan, const Config& config) {
   for (const auto& [name, setting] : config.build_env) {
     for (plan::Step& step : plan.steps) step.env[name] = setting.value;
@@ -221,6 +231,7 @@ BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundi
   settle_build_environment(plan, config);
   settle_image(plan, surroundings, options);
   settle_layers(plan, config);
+  settle_budget(plan, config);
   settle_processes(plan, detection, surroundings);
   for (std::string& warning : version_contradictions(surroundings.app, plan))
     plan.warnings.push_back(std::move(warning));

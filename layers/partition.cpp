@@ -88,6 +88,12 @@ class Budget {
 
 }  // namespace
 
+std::uint64_t content_size(const RootFilesystem& root) {
+  std::uint64_t total = 0;
+  for (const auto& [path, entry] : root) total += content_of(entry);
+  return total;
+}
+
 std::vector<Slice> partition(RootFilesystem root) {
   std::map<Entry::Group, Budget> budgets;
   std::size_t programs = 0;

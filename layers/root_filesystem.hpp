@@ -63,6 +63,9 @@ RootFilesystem compose(const plan::BuildPlan& plan, std::span<const plan::Artifa
                        const plan::RuntimeNeeds& needs, const fs::path& source, const BaseFacts& facts,
                        EventSink& events);
 
+// The content of all files, in bytes; equal files count as often as they are there.
+std::uint64_t content_size(const RootFilesystem& root);
+
 // One slice a layer, in layer order. Every entry is in exactly one slice, except that parent folders are
 // repeated where an entry below them needs them; merging the slices gives the root filesystem again.
 // base facts → runtime → dependencies → assets → one per program → configuration; empty slices are left out. A group

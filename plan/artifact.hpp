@@ -13,7 +13,7 @@ struct Artifact {
   fs::path file;          // on disk, readable until the build's work folder is let go
   std::string installed;  // absolute path in the image
   unsigned mode = 0755;
-  std::string origin;  // what put it there: "step compile whoami", "whittle.toml files", for `whittle why`
+  std::string origin;       // what put it there: "step compile whoami", "whittle.toml files", for `whittle why`
   std::string reason = {};  // why it is in the image, where that says more: "needed by /bin/whoami"
   enum class Kind { program, dependency, asset, configuration } kind = Kind::program;
   Digest digest;

@@ -92,6 +92,11 @@ class Members {
     members.finish();
   }
 
+  template <class Read>
+  void take_object_or_nothing(const char* key, Read&& read) {
+    if (untaken_.contains(key)) take_object(key, std::forward<Read>(read));
+  }
+
   // A path below the work folder.
   std::string take_relative(const char* key, bool may_be_empty) {
     const std::string path = take_or(key, std::string());
@@ -333,25 +338,27 @@ Json BuildPlan::to_json() const {
   for (const auto& [key, value] : values) listed[key] = {{"value", value.value}, {"source", value.source}};
   Json layer_settings = {{"level", layers.level}, {"form", layers.form}};
   if (layers.gzip_twin) layer_settings["gzipTwin"] = true;
-  return {{"schema", kSchema},
-          {"name", name},
-          {"language", language},
-          {"detector", detector},
-          {"appRoot", app_root},
-          {"contextRoot", context_root},
-          {"platform", platform},
-          {"link", link},
-          {"toolchain", toolchain},
-          {"leavesSourceAlone", leaves_source_alone},
-          {"values", listed},
-          {"tools", list_of(tools)},
-          {"toolchains", list_of(toolchains)},
-          {"steps", list_of(steps)},
-          {"outputs", list_of(outputs)},
-          {"runtime", nullptr},
-          {"image", json_of(image)},
-          {"layers", layer_settings},
-          {"warnings", warnings}};
+  Json json = {{"schema", kSchema},
+               {"name", name},
+               {"language", language},
+               {"detector", detector},
+               {"appRoot", app_root},
+               {"contextRoot", context_root},
+               {"platform", platform},
+               {"link", link},
+               {"toolchain", toolchain},
+               {"leavesSourceAlone", leaves_source_alone},
+               {"values", listed},
+               {"tools", list_of(tools)},
+               {"toolchains", list_of(toolchains)},
+               {"steps", list_of(steps)},
+               {"outputs", list_of(outputs)},
+               {"runtime", nullptr},
+               {"image", json_of(image)},
+               {"layers", layer_settings},
+               {"warnings", warnings}};
+  if (budget != Budget{}) json["budget"] = {{"compressed", budget.compressed}, {"installed", budget.installed}};
+  return json;
 }
 
 BuildPlan BuildPlan::from_json(const Json& json, std::string_view what) {
@@ -380,6 +387,10 @@ BuildPlan BuildPlan::from_json(const Json& json, std::string_view what) {
   }
   members.take_object("image", [&](Members& below) { read_image(below, plan.image); });
   members.take_object("layers", [&](Members& below) { read_layers(below, plan.layers); });
+  members.take_object_or_nothing("budget", [&](Members& below) {
+    plan.budget.compressed = below.take_or("compressed", plan.budget.compressed);
+    plan.budget.installed = below.take_or("installed", plan.budget.installed);
+  });
   plan.warnings = members.take_or("warnings", Words{});
   members.finish();
   return plan;

@@ -3,6 +3,7 @@
 // How programs are named before a build tool has spoken: docs/design/targets.md.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -140,6 +141,13 @@ struct LayerSettings {
   bool operator==(const LayerSettings&) const = default;
 };
 
+// What an image may hold, in bytes; 0: anything. A larger one is made and refused (exit 69): no tag moves.
+struct Budget {
+  std::uint64_t compressed = 0;  // all blobs of the image
+  std::uint64_t installed = 0;   // the content of all files
+  bool operator==(const Budget&) const = default;
+};
+
 struct BuildPlan {
   std::string name;      // repository name of the image
   std::string language;  // go rust c cpp zig node python java static binary
@@ -157,6 +165,7 @@ struct BuildPlan {
   std::vector<Output> outputs;
   ImageSettings image;
   LayerSettings layers;
+  Budget budget;
   std::vector<std::string> warnings;
   bool operator==(const BuildPlan&) const = default;
 

@@ -112,6 +112,24 @@ class BadInput(WhittleTestCase):
     def test_configuration_that_is_not_toml(self):
         self.refused_tree("not_toml", 2, {"main.c": HELLO, "whittle.toml": "[build\n"})
 
+    def test_an_image_above_its_budget(self):
+        """Refused before a tag moves, also when nothing has changed since; accepted with a larger budget."""
+        def tree_with(limit):
+            configuration = f'[image]\nfiles = [{{ source = "data", path = "/data" }}]\n[budget]\ninstalled = "{limit}"\n'
+            return self.write_tree("tree", {"main.c": HELLO, "data": b"x" * 3_000_000, "whittle.toml": configuration})
+
+        tree = tree_with("1MB")
+        for _ in range(2):
+            result = self.whittle("build", str(tree), expect=69)
+            self.assertEqual(result.stdout, "")
+            self.assertRegex(result.stderr, r"error: the image is 3\.\d MB installed, and its budget is 1\.0 MB\n")
+            self.assertIn("whittle.toml:4", result.stderr)
+            self.assertRegex(result.stderr, r"\d+ k?B  assets\n")
+            self.assertIn("no tag was moved", result.stderr)
+            self.assertEqual(self.whittle("images").stdout, "")
+        self.whittle("build", str(tree_with("4MB")))
+        self.assertIn("tree:latest", self.whittle("images").stdout)
+
     def test_an_unknown_target(self):
         self.refused_tree(
             "unknown_target", 2, {"go.mod": "module example.test/x\n\ngo 1.19\n", "main.go": "package main\n\nfunc main() {}\n"}, "--target", "y"

@@ -58,6 +58,8 @@ class Generator {
     for (int i = number(3); i-- > 0;) plan.outputs.push_back(output());
     plan.image = image();
     plan.layers = {1 + number(18), word()};
+    if (coin())
+      plan.budget = {static_cast<std::uint64_t>(number(1 << 30)), static_cast<std::uint64_t>(number(1 << 30))};
     plan.warnings = words();
     return plan;
   }
