@@ -124,6 +124,7 @@ namespace {
 
 // The same compiler without the wish for a static program; it stays position independent.
 std::vector<plan::Toolchain> dynamic(std::vector<plan::Toolchain> toolchains) {
+  std::erase_if(toolchains, [](const plan::Toolchain& toolchain) { return toolchain.name == "host-fixed"; });
   for (plan::Toolchain& toolchain : toolchains) {
     if (toolchain.name != "host") continue;
     for (std::string& flag : toolchain.link_flags) {

@@ -80,6 +80,15 @@ std::vector<plan::Toolchain> toolchains_for(CLanguage language, std::string_view
   return found;
 }
 
+std::vector<plan::Toolchain> for_cgo(std::vector<plan::Toolchain> toolchains) {
+  std::erase_if(toolchains, [](const plan::Toolchain& toolchain) { return toolchain.name == "host-fixed"; });
+  for (plan::Toolchain& toolchain : toolchains) {
+    std::erase(toolchain.compile_flags, "-fPIE");
+    toolchain.link_flags = {"-static", "-Wl,-z,relro,-z,now", "-Wl,-z,noexecstack"};
+  }
+  return toolchains;
+}
+
 std::vector<plan::Toolchain> freestanding(std::vector<plan::Toolchain> toolchains) {
   static const std::set<std::string> kNeedsLibrary = {"-fPIE",
                                                       "-fstack-protector-strong",

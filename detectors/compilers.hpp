@@ -15,6 +15,9 @@ enum class CLanguage { c, cpp };
 // musl, host). Empty when the choice cannot build it.
 std::vector<plan::Toolchain> toolchains_for(CLanguage language, std::string_view choice, std::string_view platform);
 
+// For Go, whose linker lays out the program and calls the compiler for the rest: a static program at a fixed address.
+std::vector<plan::Toolchain> for_cgo(std::vector<plan::Toolchain> toolchains);
+
 // For programs that bring their own `_start`: no start files, nothing that needs a C library to be there.
 std::vector<plan::Toolchain> freestanding(std::vector<plan::Toolchain> toolchains);
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/text.hpp"
+#include "detectors/cgo.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/go_module.hpp"
 #include "detectors/go_packages.hpp"
@@ -31,7 +32,6 @@ struct Modules {
 
 struct Program {
   std::string name, folder, import_path, source;
-  bool uses_c = false;
 };
 
 Module read_module(const plan::SourceTree& tree, std::string folder) {
@@ -147,7 +147,6 @@ std::vector<Program> programs_of(const Surroundings& surroundings, const Modules
       program.import_path = inside == "." ? module.prefix : cat(module.prefix, "/", inside);
       program.name = safe_name(go_program_name(program.import_path));
       program.source = cat(found.file, ":", found.line);
-      program.uses_c = found.uses_c;
       ++names[program.name];
       programs.push_back(std::move(program));
     }
@@ -186,6 +185,25 @@ std::vector<Program> chosen_of(const std::vector<Program>& programs, const Modul
     (config.targets || is_prominent(program, modules) ? prominent : others).push_back(program);
   }
   return prominent.empty() ? others : prominent;
+}
+
+Cgo cgo_of(const Surroundings& surroundings, const Modules& modules) {
+  Cgo cgo;
+  const auto setting = surroundings.config.build_env.find("CGO_ENABLED");
+  if (setting != surroundings.config.build_env.end()) {
+    const bool is_on = setting->second.value == "1";
+    return {.use = is_on ? Cgo::Use::always : Cgo::Use::never, .source = setting->second.source};
+  }
+  for (const Module& module : modules.list) {
+    const std::string manifest =
+        modules.manifest.ends_with("go.mod") ? modules.manifest : joined(module.folder, "go.mod");
+    if (const GoLine* found = module_that_needs_c(module.file.requirements)) {
+      return {.use = Cgo::Use::always, .source = cat(manifest, ":", found->line)};
+    }
+    if (cgo.use == Cgo::Use::never) cgo.source = go_import_of_c(surroundings.app, module.folder);
+    if (!cgo.source.empty()) cgo.use = Cgo::Use::when_needed;
+  }
+  return cgo;
 }
 
 std::string argument_of(const Program& program) {
@@ -296,7 +314,7 @@ bool is_vendored(const Surroundings& surroundings, const Modules& modules) {
 bool needs_download(const Surroundings& surroundings, const Modules& modules) {
   if (is_vendored(surroundings, modules)) return false;
   return std::any_of(modules.list.begin(), modules.list.end(),
-                     [](const Module& module) { return module.file.requirements > 0; });
+                     [](const Module& module) { return !module.file.requirements.empty(); });
 }
 
 // `1.21rc2` is satisfied by 1.21: release candidates of the past are not what a constraint is about.
@@ -358,8 +376,14 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   if (chosen.empty()) return detection;  // unknown targets: decide() names the known ones
 
   if (needs_download(surroundings, *modules)) plan.steps.push_back(fetch_step(surroundings));
+  const Cgo cgo = cgo_of(surroundings, *modules);
+  add_cgo_toolchains(plan, cgo, surroundings);
   plan.steps.push_back(list_step(chosen, surroundings));
-  for (plan::Step& step : compile_steps(chosen, surroundings)) plan.steps.push_back(std::move(step));
+  if (cgo.use != Cgo::Use::never) list_with_cgo(plan.steps.back());
+  for (plan::Step& step : compile_steps(chosen, surroundings)) {
+    use_cgo(step, cgo);
+    plan.steps.push_back(std::move(step));
+  }
   for (const Program& program : chosen) {
     plan::Output output;
     output.built = cat("out/", program.name);
@@ -368,9 +392,6 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
     output.target = program.import_path;
     plan.outputs.push_back(std::move(output));
     plan.values[cat("program ", program.name)] = {argument_of(program), program.source};
-    if (program.uses_c) {
-      detection.warnings.push_back(cat(program.source, ": the program imports C, and Go is run without cgo"));
-    }
   }
   return detection;
 }

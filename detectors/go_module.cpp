@@ -112,7 +112,7 @@ GoModule parse_go_module(std::string_view text, std::string_view file) {
       take_line(module.toolchain, directive, file);
     } else if (directive.verb == "require") {
       if (directive.words.size() != 2) throw failure(file, directive.line, "`require` takes a module and a version");
-      ++module.requirements;
+      module.requirements.push_back({directive.words.front(), directive.line});
     } else if (!is_one_of(directive.verb, {"replace", "exclude", "retract", "godebug", "tool", "ignore"})) {
       throw unknown_directive(directive, file);
     }

@@ -15,7 +15,7 @@ struct GoLine {
 
 struct GoModule {
   GoLine path, go, toolchain;
-  int requirements = 0;
+  std::vector<GoLine> requirements;  // modules
 };
 
 struct GoWorkspace {

@@ -118,6 +118,8 @@ bool is_skipped_folder(std::string_view folder) {
   });
 }
 
+constexpr int kMostSearched = 3000;
+
 bool is_below(std::string_view path, std::string_view folder) {
   return folder == "." || (path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/'));
 }
@@ -160,8 +162,6 @@ GoFile read_go_file(std::string_view name, std::string_view text, const GoTarget
         while (end < rest.size() && is_word_character(rest[end])) ++end;
         file.package = rest.substr(0, end);
         file.line = number;
-      } else if (!file.package.empty() && (line == "import \"C\"" || line == "\"C\"")) {
-        file.uses_c = true;
       } else if (file.package.empty() && !line.starts_with("//")) {
         return file;  // no Go, or broken: the compiler will say what it expected
       }
@@ -201,12 +201,29 @@ std::vector<GoProgram> go_programs(const plan::SourceTree& tree, std::string_vie
       continue;
     }
     GoProgram& program = found[place];
-    if (program.file.empty()) program = {place, node.path, file.line, false};
-    program.uses_c = program.uses_c || file.uses_c;
+    if (program.file.empty()) program = {place, node.path, file.line};
   }
   std::vector<GoProgram> programs;
   for (auto& [place, program] : found) programs.push_back(std::move(program));
   return programs;
+}
+
+std::string go_import_of_c(const plan::SourceTree& tree, std::string_view folder) {
+  int files = 0;
+  for (const plan::Node& node : tree.nodes()) {
+    const bool is_source = node.kind == plan::NodeKind::file && node.path.ends_with(".go") &&
+                           !node.path.ends_with("_test.go") && is_below(node.path, folder);
+    if (!is_source || is_aside(folder_of(node.path))) continue;
+    if (++files > kMostSearched) return {};
+    const std::string text = tree.read_prefix(node.path, 8192);
+    if (text.find("\"C\"") == std::string::npos) continue;
+    int number = 0;
+    for (const std::string& line : split_lines(text)) {
+      ++number;
+      if (trim(line) == "import \"C\"" || trim(line) == "\"C\"") return cat(node.path, ":", number);
+    }
+  }
+  return {};
 }
 
 }  // namespace whittle::detectors

@@ -174,10 +174,42 @@ TEST_CASE("build constraints are asked for linux, the architecture and the tags 
   CHECK(detectors::read_go_file("a.go", "int main() {}\npackage main\n", target).package.empty());
 }
 
-TEST_CASE("a program that needs C is built without it, with a warning") {
+TEST_CASE("a program that imports C is built without it first, and with cgo when that fails") {
   const plan::BuildPlan plan =
       Project(Files{{"go.mod", kModule}, {"main.go", "package main\n\nimport \"C\"\n"}}).plan();
-  CHECK(plan.warnings == Strings{"main.go:1: the program imports C, and Go is run without cgo"});
+  CHECK(plan.values.at("cgo") == plan::Value{"when needed", "main.go:3"});
+  CHECK(plan.toolchains.at(0).name == "musl");
+  CHECK(plan.toolchains.at(0).link_flags.at(0) == "-static");
+  CHECK(plan.steps[0].env.at("CGO_ENABLED") == "1");  // or Go would not see the program
+  CHECK(plan.steps[1].env.at("CGO_ENABLED") == "0");
+  REQUIRE(plan.steps[1].fallbacks.size() == 1);
+  const plan::Fallback& fallback = plan.steps[1].fallbacks[0];
+  CHECK(fallback.env.at("CGO_ENABLED") == "1");
+  CHECK(fallback.env.at("CC") == "${cc}");
+  CHECK(fallback.argv[2] == "-tags=osusergo,netgo,sqlite_omit_load_extension");
+}
+
+TEST_CASE("a module that compiles without C and then does not work gets cgo at once") {
+  const plan::BuildPlan plan = Project(Files{{"go.mod", kModule + "require github.com/mattn/go-sqlite3 v1.14.24\n"},
+                                             {"main.go", "package main\n"},
+                                             {"whittle.toml", "[build]\nargs = [\"-tags=fts5\"]\n"}})
+                                   .plan();
+  CHECK(plan.values.at("cgo").value == "always");
+  const plan::Step& step = plan.steps.back();
+  CHECK(step.env.at("CGO_ENABLED") == "1");
+  CHECK(step.fallbacks.empty());
+  CHECK(step.argv[2] == "-tags=osusergo,netgo,sqlite_omit_load_extension,fts5");
+  CHECK(std::find(step.argv.begin(), step.argv.end(),
+                  "-ldflags=-s -w -buildid= -linkmode external -extldflags '${link_flags}'") != step.argv.end());
+}
+
+TEST_CASE("what imports C in tests alone, or is forbidden to, needs no compiler") {
+  const Files tree = {
+      {"go.mod", kModule}, {"main.go", "package main\n"}, {"a_test.go", "package main\nimport \"C\"\n"}};
+  CHECK(Project(tree).plan().toolchains.empty());
+  Files off = {{"go.mod", kModule}, {"main.go", "package main\nimport \"C\"\n"}};
+  off["whittle.toml"] = "[build]\nenv = { CGO_ENABLED = \"0\" }\n";
+  CHECK(Project(off).plan().toolchains.empty());
 }
 
 TEST_CASE("names follow Go: the last element, without a major version") {
