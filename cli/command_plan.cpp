@@ -1,6 +1,7 @@
 // whittle plan: the whole plan, with the source of every value.
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "plan/config_schema.hpp"
 #include "plan/plan_list.hpp"
 
 namespace whittle::cli {
@@ -52,6 +53,10 @@ void print_plan(const plan::BuildPlan& plan, std::ostream& out) {
 }  // namespace
 
 int plan(const PlanOptions& options, Session& session) {
+  if (options.schema) {
+    session.out() << pretty_json(plan::config_schema());
+    return 0;
+  }
   const OpenedTree tree = open_tree(options.build, session);
   const std::vector<plan::BuildPlan> plans = make_plans(tree, options.build, session);
   if (options.json) {

@@ -17,7 +17,11 @@ struct DetectOptions {
 };
 struct PlanOptions {
   BuildOptions build;
-  bool json = false;
+  bool json = false, schema = false;
+};
+struct InitOptions {
+  std::string folder = ".";
+  bool print = false;
 };
 struct RunOptions {
   std::string image;
@@ -55,6 +59,7 @@ struct ReferrersOptions {
 
 int detect(const DetectOptions& options, Session& session);
 int plan(const PlanOptions& options, Session& session);
+int init(const InitOptions& options, Session& session);
 int build(const BuildOptions& options, bool json, Session& session);
 int run(const RunOptions& options, Session& session);
 int check(const ImageOptions& options, Session& session);

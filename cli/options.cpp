@@ -17,6 +17,7 @@ struct Parsed {
   GlobalOptions global;
   DetectOptions detect;
   PlanOptions plan;
+  InitOptions init;
   BuildOptions build;
   RunOptions run;
   ImageOptions image;
@@ -52,6 +53,7 @@ class Tree {
     add_build();
     add_detect();
     add_plan();
+    add_init();
     add_run();
     add_check();
     add_images();
@@ -152,7 +154,16 @@ class Tree {
                             });
     add_folder(app, parsed_->plan.build.folder);
     add_selection(app, parsed_->plan.build);
+    app.add_flag("--schema", parsed_->plan.schema, "print the JSON schema of whittle.toml instead");
     add_json(app);
+  }
+
+  void add_init() {
+    CLI::App& app = command("init", "writes the whittle.toml that spells out what was inferred",
+                            "  whittle init\n  whittle init --print services/web",
+                            [p = parsed_.get()](Session& session) { return init(p->init, session); });
+    add_folder(app, parsed_->init.folder);
+    app.add_flag("--print", parsed_->init.print, "show it on standard output and write nothing");
   }
 
   void add_run() {

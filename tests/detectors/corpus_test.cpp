@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "detectors/context.hpp"
+#include "plan/config_text.hpp"
 #include "tests/detectors/support.hpp"
 #include "tests/support/corpus.hpp"
 
@@ -107,6 +108,25 @@ void check_error(const CorpusCase& one, const Error& error) {
   }
 }
 
+// What `whittle init` writes for a tree changes nothing but where its settings come from.
+void check_spelled_out(plan::BuildPlan plan, detectors::Surroundings surroundings) {
+  const std::string text = plan::config_text(plan);
+  INFO(text);
+  const plan::Config config = merged(surroundings.config, plan::parse_config(text, "whittle.toml"));
+  const detectors::Surroundings spelled_out{.app = surroundings.app,
+                                            .context = surroundings.context,
+                                            .app_in_context = surroundings.app_in_context,
+                                            .config = config,
+                                            .platform = surroundings.platform};
+  const detectors::Survey survey = detectors::survey(spelled_out);
+  plan::BuildPlan again = detectors::decide(detectors::verdict(survey, spelled_out), spelled_out, {});
+  for (plan::BuildPlan* one : {&plan, &again}) {
+    one->values.clear();
+    one->warnings.clear();
+  }
+  CHECK(again.canonical() == plan.canonical());
+}
+
 void check_case(const CorpusCase& one, const fs::path& root) {
   for (const auto& [key, value] : one.expected) CHECK_MESSAGE(kKeys.contains(key), "unknown key ", key);
   try {
@@ -116,6 +136,7 @@ void check_case(const CorpusCase& one, const fs::path& root) {
     const plan::BuildPlan plan = detectors::decide(detectors::verdict(survey, surroundings), surroundings, {});
     check_plan(one, plan);
     check_values(one, plan);
+    check_spelled_out(plan, surroundings);
     std::vector<std::string> warnings = survey.warnings;
     warnings.insert(warnings.end(), plan.warnings.begin(), plan.warnings.end());
     check_warnings(one, warnings);
