@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/attempt.hpp"
+#include "builder/deadline.hpp"
 #include "builder/inputs.hpp"
 #include "builder/kernel_headers.hpp"
 #include "builder/results.hpp"
@@ -137,6 +138,12 @@ class Search {
   StepCache& cache_;
 };
 
+Error too_long(std::chrono::seconds limit, const Error& cancelled) {
+  Error error(Exit::build_failed, cat("the build was not finished after ", limit.count(), " s"));
+  error.cause(cancelled.message()).hint("give it more with `--timeout`, or `timeout = \"…\"` under `[build]`");
+  return error.note("everything that it had started has been ended; what is cached is kept");
+}
+
 }  // namespace
 
 InputKey input_key(const plan::BuildPlan& plan, const fs::path& source, const Host& host, ProcessRunner& runner,
@@ -174,7 +181,13 @@ Built build(const plan::BuildPlan& plan, InputKey found, const Host& host, const
   WorkFolder work(host.cache, inputs.source, events);
   // Whoever held the lock before may have built the same.
   if (std::optional<Built> built = kept_result(key, plan, inputs, host, cache)) return std::move(*built);
-  Search(plan, inputs, key, host, options, runner, events, stop, work, cache).run();
+  const Deadline deadline(options.time_limit, stop);
+  try {
+    Search(plan, inputs, key, host, options, runner, events, deadline.token(), work, cache).run();
+  } catch (const Error& error) {
+    if (!deadline.has_passed() || error.exit() != Exit::transient) throw;
+    throw too_long(*options.time_limit, error);
+  }
   if (std::optional<Built> built = kept_result(key, plan, inputs, host, cache)) return std::move(*built);
   throw Error(Exit::export_failed, "the result of the build was removed from the cache while it was read")
       .at(host.cache.native())

@@ -5,6 +5,8 @@
 // is never written to. Several builds may run at once, also of the same tree.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +27,7 @@ namespace whittle::builder {
 struct Options {
   bool offline = false;  // a step that needs the network is an Error(input_unavailable) listing them all
   unsigned jobs = 0;     // 0: one per processor
+  std::optional<std::chrono::seconds> time_limit = {};  // of all steps together
 };
 
 struct Built {

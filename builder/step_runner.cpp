@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/missing.hpp"
+#include "builder/remedies.hpp"
 
 namespace whittle::builder {
 
@@ -218,6 +219,8 @@ std::string StepRunner::run(const plan::Step& step, std::size_t number) {
   if (!last.empty()) failed.detail("last lines:");
   for (const std::string& line : last) failed.detail(cat("  ", line));
   if (remedy) failed.hint(remedy->hint);
+  const std::vector<std::string> lines(last.begin(), last.end());
+  for (std::string& advice : remedies_for(lines)) failed.hint(std::move(advice));
   throw failed.hint(cat("the full log is ", backticked(log_path.native())));
 }
 

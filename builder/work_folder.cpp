@@ -117,7 +117,11 @@ std::string identifier_of(const fs::path& source) {
 }
 
 WorkFolder::WorkFolder(const fs::path& cache, const fs::path& source, EventSink& events)
-    : source_(source), id_(identifier_of(source)), path_(cache / "work" / id_), keep_(cache / "keep" / id_) {
+    : events_(events),
+      source_(source),
+      id_(identifier_of(source)),
+      path_(cache / "work" / id_),
+      keep_(cache / "keep" / id_) {
   make_folders(path_.parent_path());
   lock_ = std::make_unique<FileLock>(cache / "work" / cat(id_, ".lock"), FileLock::Mode::exclusive, [&] {
     events.info(cat("another build of ", backticked(source.native()), " is running; waiting for it"));
@@ -132,6 +136,8 @@ WorkFolder::WorkFolder(const fs::path& cache, const fs::path& source, EventSink&
 
 WorkFolder::~WorkFolder() {
   try {
+    // A daemon has left its process group, not its HOME.
+    end_orphans(path_ / "home", events_);
     remove_tree(path_);
   } catch (const Error&) {
     // The next build recognises and removes it.

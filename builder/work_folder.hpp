@@ -18,7 +18,7 @@ class WorkFolder {
  public:
   // Waits for another build of the same tree, with an info note after a second.
   WorkFolder(const fs::path& cache, const fs::path& source, EventSink& events);
-  ~WorkFolder();  // removes the work folder, not what is kept
+  ~WorkFolder();  // ends what steps have left running; removes the work folder, not what is kept
 
   // Makes the folder anew: `src` is a link to the source or a copy of it, `home` and `tmp` are empty.
   void fill(std::span<const SourceFile> files, bool copy, EventSink& events);
@@ -30,6 +30,7 @@ class WorkFolder {
   const std::string& id() const { return id_; }
 
  private:
+  EventSink& events_;
   fs::path source_;
   std::string id_;
   fs::path path_, keep_;

@@ -129,6 +129,7 @@ class Tree {
     app.add_option("--plan", options.plan_file, "build this plan (`whittle plan --json`) instead of deciding anew")
         ->excludes(app.get_option("--platform"))
         ->type_name("FILE");
+    app.add_option("--timeout", options.timeout, "end the build after this time, as `10m`")->type_name("TIME");
     app.add_flag("--offline", options.offline, "fail rather than use the network; says what is missing");
     add_http(app, options.allow_http);
     add_json(app);

@@ -16,6 +16,7 @@
 #include "detectors/context.hpp"
 #include "layers/assembler.hpp"
 #include "layers/root_filesystem.hpp"
+#include "plan/config_keys.hpp"
 #include "plan/plan_list.hpp"
 #include "registry/image_sink.hpp"
 
@@ -32,6 +33,7 @@ plan::Config command_line_config(const BuildOptions& options) {
   set(&plan::Config::detector, options.detector, "--detector");
   set(&plan::Config::toolchain, options.toolchain, "--toolchain");
   set(&plan::Config::link, options.link, "--link");
+  set(&plan::Config::timeout, options.timeout, "--timeout");
   set(&plan::Config::compression, options.compression, "--compression");
   if (options.gzip_twin) config.gzip_twin = plan::Setting{"always", "--gzip-twin"};
   if (options.release) config.compression = plan::Setting{std::string(kReleaseCompression), "--release"};
@@ -132,16 +134,20 @@ std::uint64_t compressed_size(const oci::BlobStore& blobs, const oci::Descriptor
   return total;
 }
 
+std::optional<std::chrono::seconds> time_limit(const plan::Config& config) {
+  return config.timeout ? plan::parse_duration(config.timeout->value) : std::nullopt;
+}
+
 // build → compose → partition → assemble.
 BuildRecords::Record make_image(const plan::BuildPlan& plan, const builder::InputKey& inputs, const fs::path& source,
-                                const layers::BaseFacts& facts, const BuildOptions& options, oci::BlobStore& blobs,
+                                const layers::BaseFacts& facts, const builder::Options& options, oci::BlobStore& blobs,
                                 Session& session) {
   EventSink& events = session.events();
 
   // Runs the steps. Beyond this point programs exist and are proved, and no more processes start.
   events.emit(StageStarted{"build", plan.steps.empty() ? "nothing to run" : cat(plan.steps.size(), " steps")});
-  const builder::Built built = builder::build(plan, inputs, session.host(), {.offline = options.offline, .jobs = 0},
-                                              session.runner(), events, session.stop());
+  const builder::Built built =
+      builder::build(plan, inputs, session.host(), options, session.runner(), events, session.stop());
 
   // Puts every file in its place. Beyond this point modes and owners are normalised and no two files collide.
   layers::RootFilesystem root = layers::compose(built.plan, built.artifacts, built.needs, source, facts, events);
@@ -214,7 +220,7 @@ class Images {
         session_(session),
         records_(session.cache_folder() / "builds", blobs) {}
 
-  void make(const BuildOptions& options) {
+  void make(const builder::Options& options) {
     const std::vector<builder::InputKey> inputs =
         builder::input_keys(plans_, source_, session_.host(), session_.runner(), session_.events(), session_.stop());
     std::vector<Digest> keys;
@@ -296,7 +302,7 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   // Makes what was not made before from the same inputs. Beyond this point there is an image for every platform.
   oci::Layout store = session.open_store();
   Images images(tree, plans, store.blobs(), session);
-  images.make(options);
+  images.make({.offline = options.offline, .jobs = 0, .time_limit = time_limit(tree.config)});
   images.check_budgets();
   result.root = put_root(images.roots(), store.blobs());
   result.unchanged = images.is_unchanged();

@@ -40,7 +40,7 @@ struct BuildOptions {
   std::vector<std::string> targets;
   std::vector<std::string> platforms;  // --platform, empty: this host's
   std::string plan_file;
-  std::string compression, detector, toolchain, link;
+  std::string compression, detector, toolchain, link, timeout;
   bool gzip_twin = false;
   bool release = false;  // --release: kReleaseCompression
   bool push = false, offline = false, allow_http = false;

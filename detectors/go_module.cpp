@@ -44,6 +44,7 @@ std::vector<Directive> directives_of(std::string_view text, std::string_view fil
   std::string block;
   int number = 0, opened = 0;
   for (const std::string& line : split_lines(text)) {
+    if (!is_utf8(line)) throw failure(file, number + 1, "it is not UTF-8");
     std::vector<std::string> words = words_of(line, file, ++number);
     if (words.empty()) continue;
     if (!block.empty()) {

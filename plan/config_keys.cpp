@@ -69,6 +69,10 @@ std::string check_link(std::string_view value) {
   return one_of<2>(value, {"static", "closure"});
 }
 
+std::string check_duration(std::string_view value) {
+  return parse_duration(value) ? "" : "must be a time, like `90s`, `10m` or `2h`";
+}
+
 std::string check_certificates(std::string_view value) {
   return one_of<3>(value, {"auto", "always", "never"});
 }
@@ -129,11 +133,12 @@ std::string check_filled(std::string_view value) {
   return value.empty() || value.find('\0') != std::string_view::npos ? "must not be empty" : "";
 }
 
-constexpr std::array<TextKey, 14> kTextKeys = {{
+constexpr std::array<TextKey, 15> kTextKeys = {{
     {"", "name", "WHITTLE_NAME", &Config::name, check_name},
     {"build", "detector", "WHITTLE_DETECTOR", &Config::detector, check_word},
     {"build", "toolchain", "WHITTLE_TOOLCHAIN", &Config::toolchain, check_toolchain},
     {"build", "link", "WHITTLE_LINK", &Config::link, check_link},
+    {"build", "timeout", "WHITTLE_TIMEOUT", &Config::timeout, check_duration},
     {"image", "default", "WHITTLE_DEFAULT", &Config::default_process, check_filled},
     {"image", "user", "WHITTLE_USER", &Config::user, check_user},
     {"image", "workdir", "WHITTLE_WORKDIR", &Config::workdir, check_image_path},
@@ -172,6 +177,23 @@ std::span<const ListKey> list_keys() {
 
 std::span<const MapKey> map_keys() {
   return kMapKeys;
+}
+
+std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
+  constexpr std::uint64_t kLongest = 1'000'000;
+  if (text.empty()) return std::nullopt;
+  const std::optional<std::uint64_t> number = parse_number(text.substr(0, text.size() - 1));
+  if (!number || *number == 0 || *number > kLongest) return std::nullopt;
+  switch (text.back()) {
+    case 's':
+      return std::chrono::seconds(*number);
+    case 'm':
+      return std::chrono::minutes(*number);
+    case 'h':
+      return std::chrono::hours(*number);
+    default:
+      return std::nullopt;
+  }
 }
 
 std::string check_source_path(std::string_view value) {

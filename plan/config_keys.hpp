@@ -2,7 +2,9 @@
 // which environment variable says the same.
 #pragma once
 
+#include <chrono>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +40,9 @@ struct MapKey {
 std::span<const TextKey> text_keys();
 std::span<const ListKey> list_keys();
 std::span<const MapKey> map_keys();
+
+// "90s", "10m", "2h"; nothing for other texts, and for less than a second.
+std::optional<std::chrono::seconds> parse_duration(std::string_view text);
 
 // For `image.files`.
 std::string check_source_path(std::string_view value);

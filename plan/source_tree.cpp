@@ -91,7 +91,9 @@ std::string read_at_most(const FileDescriptor& file, std::string_view path, std:
 }
 
 Error too_large(std::string_view path, std::uint64_t limit) {
-  return Error(Exit::usage, cat("cannot read ", backticked(path))).cause(cat("it is larger than ", human_size(limit)));
+  return Error(Exit::usage, cat("cannot read ", backticked(path)))
+      .at(printable(path))
+      .cause(cat("it is larger than ", human_size(limit)));
 }
 
 // Folders say of what kind their entries are, except on some file systems.
