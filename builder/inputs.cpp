@@ -187,7 +187,7 @@ class Look {
     const auto question = std::tuple(plan.toolchains.empty(), plan.image.ignore, globs);
     const auto known = digests_.find(question);
     if (known != digests_.end()) return known->second;
-    const Digest digest = digest_of_source(root_, inputs.files, globs, plan.image.ignore, index_);
+    const Digest digest = digest_of_source(root_, inputs.files, globs, plan::IgnorePatterns(plan.image.ignore), index_);
     digests_.emplace(question, digest);
     return digest;
   }
@@ -243,7 +243,8 @@ bool are_untouched(const Inputs& inputs, const plan::BuildPlan& plan, const Host
 
 Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs) {
   Json relevant = plan.to_json();
-  for (const char* member : {"name", "detector", "values", "warnings", "image", "layers", "budget"}) relevant.erase(member);
+  for (const char* member : {"name", "detector", "values", "warnings", "image", "layers", "budget"})
+    relevant.erase(member);
   return digest_of(cat("whittle.result/2\n", canonical_json(relevant), "\n", source_date(plan), "\n",
                        inputs.everything.str(), "\n", inputs.tools_identity.str(), "\n"));
 }

@@ -203,20 +203,6 @@ bool is_source_code(std::string_view path) {
   return kNames.contains(name) || (dot != std::string_view::npos && kSuffixes.contains(name.substr(dot + 1)));
 }
 
-bool matches_it_or_above(std::string_view pattern, std::string_view path) {
-  if (matches_glob(pattern, path)) return true;
-  for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
-    if (matches_glob(pattern, path.substr(0, slash))) return true;
-  }
-  return false;
-}
-
-std::string_view without_slashes(std::string_view pattern) {
-  while (pattern.starts_with('/')) pattern.remove_prefix(1);
-  while (pattern.ends_with('/')) pattern.remove_suffix(1);
-  return pattern;
-}
-
 std::vector<SourceFile> listed(const fs::path& root, const fs::path& apart, bool everything,
                                std::vector<std::string>* left_out = nullptr) {
   Lister::Found found = Lister(root, apart, everything).list();
@@ -270,18 +256,12 @@ bool is_object_or_program(const fs::path& root, const SourceFile& file) {
   return (is_object || may_be_program) && proof::is_elf(root / file.path);
 }
 
-bool is_ignored(std::string_view path, std::span<const std::string> patterns) {
-  bool ignored = false;
-  for (const std::string& pattern : patterns) {
-    const bool takes_back = pattern.starts_with('!');
-    const std::string_view glob = without_slashes(std::string_view(pattern).substr(takes_back ? 1 : 0));
-    if (ignored == takes_back && matches_it_or_above(glob, path)) ignored = !takes_back;
-  }
-  return ignored && !is_source_code(path);
+bool is_ignored(std::string_view path, const plan::IgnorePatterns& patterns) {
+  return patterns.matches(path) && !is_source_code(path);
 }
 
 Digest digest_of_source(const fs::path& root, std::span<const SourceFile> files, std::span<const std::string> inputs,
-                        std::span<const std::string> ignore, StatIndex& index) {
+                        const plan::IgnorePatterns& ignore, StatIndex& index) {
   Hasher hasher;
   const auto add = [&](std::string_view kind, const SourceFile& file, std::string_view content) {
     hasher.update(cat(kind, " ", file.path.size(), " ", file.path, " ", content.size(), " ", content, "\n"));

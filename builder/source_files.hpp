@@ -10,6 +10,7 @@
 #include "base/digest.hpp"
 #include "base/files.hpp"
 #include "builder/stat_index.hpp"
+#include "plan/ignore_patterns.hpp"
 
 namespace whittle::builder {
 
@@ -40,14 +41,12 @@ Sighting sighting_of(std::span<const SourceFile> files);
 // take it for up to date.
 bool is_object_or_program(const fs::path& root, const SourceFile& file);
 
-// Whether `path` is left out by the ignore patterns: the last pattern that matches it or a folder above it
-// decides, `!pattern` takes back. Sources and build files are never left out, whatever the
-// patterns say: they would still be compiled, and a change to them would go unnoticed
-// (docs/design/building.md, "Ignore files").
-bool is_ignored(std::string_view path, std::span<const std::string> patterns);
+// Whether `path` is left out by the ignore patterns. Sources and build files never are, whatever the patterns say: they
+// would still be compiled, and a change to them would go unnoticed (docs/design/building.md, "Ignore files").
+bool is_ignored(std::string_view path, const plan::IgnorePatterns& patterns);
 
 // Digest of path, kind, executable bit and content of `files` that match one of `inputs` and are not ignored.
 Digest digest_of_source(const fs::path& root, std::span<const SourceFile> files, std::span<const std::string> inputs,
-                        std::span<const std::string> ignore, StatIndex& index);
+                        const plan::IgnorePatterns& ignore, StatIndex& index);
 
 }  // namespace whittle::builder

@@ -7,6 +7,7 @@
 #include "detectors/places.hpp"
 #include "detectors/procfile.hpp"
 #include "detectors/version_files.hpp"
+#include "plan/ignore_patterns.hpp"
 
 namespace whittle::detectors {
 
@@ -118,24 +119,22 @@ void settle_processes(BuildPlan& plan, const plan::Detection& detection, const S
   plan.values["default"] = {plan.image.default_process, source.empty() ? "inferred" : source};
 }
 
-// Lines of an ignore file as globs of the tree. https://docs.docker.com/build/concepts/context/#dockerignore-files
-void read_ignore_file(BuildPlan& plan, const plan::SourceTree& tree, const char* file) {
-  const std::optional<std::string> text = tree.read_if_exists(file);
-  if (!text) return;
-  int number = 0;
-  for (const std::string& raw : split_lines(*text)) {
-    ++number;
-    std::string_view line = trim(raw);
-    if (line.empty() || line.starts_with('#')) continue;
-    if (line.starts_with('!')) {
-      plan.warnings.push_back(cat(file, ":", number, ": exceptions with `!` are not read; the file stays left out"));
-      continue;
-    }
-    const std::string pattern = joined(".", line);
-    if (pattern == "." || pattern.starts_with("..") || !is_utf8(pattern)) continue;
-    plan.image.ignore.push_back(pattern);
-    plan.image.ignore.push_back(cat(pattern, "/**"));
+// A pattern of the application as one of the whole source, which is the context.
+std::string in_context(const std::string& pattern, const Surroundings& surroundings) {
+  if (surroundings.app_in_context == ".") return pattern;
+  const bool takes_back = pattern.starts_with('!');
+  return cat(takes_back ? "!" : "", surroundings.app_in_context, "/", trim(pattern.substr(takes_back ? 1 : 0)));
+}
+
+void settle_ignores(BuildPlan& plan, const Surroundings& surroundings) {
+  take_list(plan, "ignore", plan.image.ignore, surroundings.config.ignore);
+  // `.whittleignore` where there is one speaks for this program alone.
+  const char* const file = surroundings.app.has(".whittleignore") ? ".whittleignore" : ".dockerignore";
+  const std::optional<std::string> text = surroundings.app.read_if_exists(file);
+  for (std::string& pattern : plan::parse_ignore_file(text.value_or(""))) {
+    if (is_utf8(pattern)) plan.image.ignore.push_back(std::move(pattern));
   }
+  for (std::string& pattern : plan.image.ignore) pattern = in_context(pattern, surroundings);
 }
 
 void settle_files(BuildPlan& plan, const Surroundings& surroundings) {
@@ -148,6 +147,10 @@ void settle_files(BuildPlan& plan, const Surroundings& surroundings) {
     }
   }
   plan.image.files = surroundings.config.files;
+  if (surroundings.app_in_context == ".") return;
+  for (plan::FileMapping& file : plan.image.files) {
+    file.source = cat(joined(surroundings.app_in_context, file.source), file.source.ends_with('/') ? "/" : "");
+  }
 }
 
 void settle_image(BuildPlan& plan, const Surroundings& surroundings, const DecideOptions& options) {
@@ -162,9 +165,7 @@ void settle_image(BuildPlan& plan, const Surroundings& surroundings, const Decid
   take_map(plan, "env", image.env, config.image_env);
   image.labels = options.labels;
   take_map(plan, "label", image.labels, config.labels);
-  take_list(plan, "ignore", image.ignore, config.ignore);
-  // `.whittleignore` where there is one speaks for this program alone.
-  read_ignore_file(plan, surroundings.app, surroundings.app.has(".whittleignore") ? ".whittleignore" : ".dockerignore");
+  settle_ignores(plan, surroundings);
   settle_files(plan, surroundings);
   image.created = options.created;
   if (!options.created.empty()) plan.values["created"] = {options.created, options.created_source};

@@ -10,53 +10,13 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "layers/root_builder.hpp"
+#include "plan/ignore_patterns.hpp"
 
 namespace whittle::layers {
 
 namespace {
 
 constexpr std::array<std::string_view, 4> kNeverMapped = {".git", ".hg", ".svn", ".whittle"};
-
-// The last pattern that matches a path or a folder above it decides; `!` takes back.
-class IgnoreList {
- public:
-  explicit IgnoreList(const std::vector<std::string>& patterns) {
-    for (std::string_view pattern : patterns) {
-      const bool takes_back = pattern.starts_with('!');
-      if (takes_back) pattern.remove_prefix(1);
-      while (pattern.starts_with('/')) pattern.remove_prefix(1);
-      while (pattern.starts_with("./")) pattern.remove_prefix(2);
-      while (pattern.ends_with('/')) pattern.remove_suffix(1);
-      if (pattern.empty()) continue;
-      rules_.push_back({std::string(pattern), takes_back});
-      takes_back_ = takes_back_ || takes_back;
-    }
-  }
-
-  bool matches(const std::string& path) const {
-    bool ignored = false;
-    for (const Rule& rule : rules_) {
-      if (rule.takes_back == ignored && covers(rule.pattern, path)) ignored = !rule.takes_back;
-    }
-    return ignored;
-  }
-  // Whether something below an ignored folder may be wanted after all.
-  bool takes_back() const { return takes_back_; }
-
- private:
-  struct Rule {
-    std::string pattern;
-    bool takes_back;
-  };
-  static bool covers(const std::string& pattern, const std::string& path) {
-    for (std::size_t end = path.find('/');; end = path.find('/', end + 1)) {
-      if (matches_glob(pattern, std::string_view(path).substr(0, end))) return true;
-      if (end == std::string::npos) return false;
-    }
-  }
-  std::vector<Rule> rules_;
-  bool takes_back_ = false;
-};
 
 Error unreadable(const std::string& path, int number = errno) {
   return system_error(Exit::usage, cat("cannot read ", backticked(path), " in the source tree"), number);
@@ -100,7 +60,7 @@ std::optional<unsigned> parse_mode(const plan::FileMapping& mapping) {
 
 class Mapper {
  public:
-  Mapper(RootBuilder& root, const plan::FileMapping& mapping, const IgnoreList& ignored, fs::path tree,
+  Mapper(RootBuilder& root, const plan::FileMapping& mapping, const plan::IgnorePatterns& ignored, fs::path tree,
          EventSink& events)
       : root_(root),
         ignored_(ignored),
@@ -171,7 +131,7 @@ class Mapper {
   }
 
   RootBuilder& root_;
-  const IgnoreList& ignored_;
+  const plan::IgnorePatterns& ignored_;
   fs::path tree_;
   EventSink& events_;
   std::optional<unsigned> mode_;
@@ -194,8 +154,8 @@ fs::path real_source(const fs::path& tree, const plan::FileMapping& mapping) {
   return real;
 }
 
-void add_mapping(RootBuilder& root, const plan::FileMapping& mapping, const IgnoreList& ignored, const fs::path& tree,
-                 EventSink& events) {
+void add_mapping(RootBuilder& root, const plan::FileMapping& mapping, const plan::IgnorePatterns& ignored,
+                 const fs::path& tree, EventSink& events) {
   const fs::path real = real_source(tree, mapping);
   const std::string relative = real == tree ? "" : real.lexically_relative(tree).native();
   std::string target = mapping.path;
@@ -224,7 +184,7 @@ void add_mappings(RootBuilder& root, const plan::ImageSettings& image, const fs:
   std::error_code problem;
   const fs::path tree = fs::canonical(source, problem);
   if (problem) throw unreadable(source.native(), problem.value());
-  const IgnoreList ignored(image.ignore);
+  const plan::IgnorePatterns ignored(image.ignore);
   for (const plan::FileMapping& mapping : image.files) {
     if (!mapping.path.starts_with('/')) {
       throw Error(Exit::usage,

@@ -111,7 +111,7 @@ struct Output {
 
 // A file of the source tree that goes into the image (`image.files`).
 struct FileMapping {
-  std::string source;  // relative to the application root; a final `/` means the folder's content
+  std::string source;  // relative to the context root; a final `/` means the folder's content
   std::string path;    // absolute in the image
   std::string mode;    // octal, empty: 0644 or 0755 by the source's executable bit
   bool operator==(const FileMapping&) const = default;

@@ -14,6 +14,8 @@ using namespace whittle::builder;
 
 namespace {
 
+using Strings = std::vector<std::string>;
+
 struct Fixture {
   TemporaryFolder folder{fs::temp_directory_path()};
   fs::path source = folder.path() / "tree", cache = folder.path() / "cache";
@@ -59,7 +61,7 @@ TEST_CASE("the source is listed without version control, the cache and build pro
 }
 
 TEST_CASE("ignore patterns spare sources, and the last one that matches decides") {
-  const std::vector<std::string> patterns = {"docs", "*.md", "!README.md", "/assets/**", "*", "!keep.txt"};
+  const plan::IgnorePatterns patterns(Strings{"docs", "*.md", "!README.md", "/assets/**", "*", "!keep.txt"});
   CHECK(is_ignored("docs/a/b.png", patterns));
   CHECK(is_ignored("notes.md", patterns));
   CHECK(is_ignored("assets/x/y.png", patterns));
@@ -67,7 +69,7 @@ TEST_CASE("ignore patterns spare sources, and the last one that matches decides"
   CHECK_FALSE(is_ignored("main.go", patterns));
   CHECK_FALSE(is_ignored("docs/gen.c", patterns));
   CHECK_FALSE(is_ignored("Makefile", patterns));
-  const std::vector<std::string> few = {"docs/"};
+  const plan::IgnorePatterns few(Strings{"docs/"});
   CHECK(is_ignored("docs/index.html", few));
   CHECK_FALSE(is_ignored("web/docs2/index.html", few));
 }
@@ -79,7 +81,7 @@ TEST_CASE("the digest of the source follows names, content and mode, not times o
   const std::vector<std::string> all = {"**"}, some = {"**/*.c"}, ignore = {"notes.txt"};
   const auto digest = [&](const std::vector<std::string>& inputs, const std::vector<std::string>& patterns) {
     StatIndex index(fixture.folder.path() / "index", fixture.events);
-    return digest_of_source(fixture.source, list_source(fixture.source), inputs, patterns, index);
+    return digest_of_source(fixture.source, list_source(fixture.source), inputs, plan::IgnorePatterns(patterns), index);
   };
   const Digest everything = digest(all, {}), sources = digest(some, {}), without_notes = digest(all, ignore);
   fs::last_write_time(fixture.source / "main.c", fs::file_time_type::clock::now() - std::chrono::hours(1));

@@ -134,11 +134,23 @@ TEST_CASE("files and ignores of the configuration are taken over, missing ones a
           .plan();
   REQUIRE(plan.image.files.size() == 1);
   CHECK(plan.image.files[0].source == "config/");
-  CHECK(plan.image.ignore == Strings{"a/**", "docs", "docs/**", "*.md", "*.md/**", "out", "out/**"});
-  CHECK(plan.warnings == Strings{".dockerignore:4: exceptions with `!` are not read; the file stays left out"});
+  CHECK(plan.image.ignore == Strings{"a/**", "/docs", "*.md", "!README.md", "out/"});
+  CHECK(plan.warnings.empty());
   const Error missing = configured("[image]\nfiles = [{ source = \"gone/\", path = \"/x\" }]\n").error();
   CHECK(missing.exit() == Exit::usage);
   CHECK(missing.message() == "`gone/` of `image.files` is not in the source tree");
+}
+
+TEST_CASE("paths of an application inside a context are those of the context in its plan") {
+  const Files files = {{"go.mod", "module example.org/all\n\ngo 1.21\n"},
+                       {"svc/main.go", "package main\nfunc main() {}\n"},
+                       {"svc/config/a.conf", ""},
+                       {"svc/.dockerignore", "/notes\n!*.txt\n"},
+                       {"svc/whittle.toml",
+                        "[image]\nfiles = [{ source = \"./config/\", path = \"/etc/x\" }]\nignore = [\"**/*.md\"]\n"}};
+  const plan::BuildPlan plan = Project(files, test::Inside{"svc"}).plan();
+  CHECK(plan.image.files.at(0).source == "svc/config/");
+  CHECK(plan.image.ignore == Strings{"svc/**/*.md", "svc//notes", "!svc/*.txt"});
 }
 
 TEST_CASE("a default that is no program is refused") {

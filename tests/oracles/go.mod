@@ -5,6 +5,7 @@ go 1.25.7
 require (
 	github.com/containerd/stargz-snapshotter/estargz v0.19.1
 	github.com/klauspost/compress v1.20.1
+	github.com/moby/patternmatcher v0.6.0
 	github.com/opencontainers/go-digest v1.0.0
 	go.podman.io/image/v5 v5.41.2
 	go.podman.io/storage v1.64.2

@@ -16,6 +16,7 @@ import (
 
 var commands = map[string]func(arguments []string) (any, error){
 	"estargz":     estargzCommand,
+	"ignore":      ignoreCommand,
 	"podman":      podmanCommand,
 	"pull":        pullCommand,
 	"dual":        dualCommand,
@@ -25,6 +26,7 @@ var commands = map[string]func(arguments []string) (any, error){
 
 var errUsage = errors.New(`usage:
   oracle estargz BLOB [--toc-digest DIGEST]
+  oracle ignore '{"file": TEXT, "paths": [PATH]}'
   oracle podman BLOB --annotations JSON --store FOLDER
   oracle dual BLOB --store FOLDER [--annotations JSON] [--toc-digest DIGEST] [--diff-id DIGEST]
   oracle pull --src docker://HOST:PORT/NAME[:TAG] --store FOLDER [--partial]
