@@ -38,6 +38,14 @@ struct ImageOptions {
   std::string limit_rate;                 // --limit-rate 2MB, a second
   bool json = false, files = false, allow_http = false, all_platforms = false, dry_run = false;
 };
+struct WhyOptions {
+  std::string image, path;
+  bool json = false, allow_http = false;
+};
+struct DiffOptions {
+  std::string first, second;
+  bool json = false, allow_http = false;
+};
 struct LoginOptions {
   std::string host, user;
   bool password_stdin = false, allow_http = false;
@@ -65,6 +73,8 @@ int run(const RunOptions& options, Session& session);
 int check(const ImageOptions& options, Session& session);
 int images(bool json, Session& session);
 int inspect(const ImageOptions& options, Session& session);
+int why(const WhyOptions& options, Session& session);
+int diff(const DiffOptions& options, Session& session);
 int validate(const ImageOptions& options, Session& session);
 int push(const ImageOptions& options, Session& session);
 int pull(const ImageOptions& options, Session& session);

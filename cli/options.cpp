@@ -21,6 +21,8 @@ struct Parsed {
   BuildOptions build;
   RunOptions run;
   ImageOptions image;
+  WhyOptions why;
+  DiffOptions diff;
   LoginOptions login;
   CopyOptions copy;
   ReferrersOptions referrers;
@@ -58,6 +60,8 @@ class Tree {
     add_check();
     add_images();
     add_inspect();
+    add_why();
+    add_diff();
     add_validate();
     add_push();
     add_pull();
@@ -129,6 +133,7 @@ class Tree {
     app.add_option("--plan", options.plan_file, "build this plan (`whittle plan --json`) instead of deciding anew")
         ->excludes(app.get_option("--platform"))
         ->type_name("FILE");
+    app.add_flag("--all", options.all, "an image of its own for every program, called NAME-PROGRAM");
     app.add_option("--timeout", options.timeout, "end the build after this time, as `10m`")->type_name("TIME");
     app.add_flag("--offline", options.offline, "fail rather than use the network; says what is missing");
     add_http(app, options.allow_http);
@@ -205,6 +210,34 @@ class Tree {
     add_image(app);
     app.add_flag("--files", parsed_->image.files, "list every file with its layer");
     add_http(app, parsed_->image.allow_http);
+    add_json(app);
+  }
+
+  void add_why() {
+    WhyOptions& options = parsed_->why;
+    CLI::App& app =
+        command("why", "says what put a file into an image: layer, origin, evidence and the value that decided",
+                "  whittle why app /etc/ssl/certs/ca-certificates.crt", [p = parsed_.get()](Session& session) {
+                  p->why.json = p->json;
+                  return why(p->why, session);
+                });
+    app.add_option("IMAGE", options.image, "the image, as for other commands")->required()->type_name("");
+    app.add_option("PATH", options.path, "the file in the image")->required()->type_name("");
+    add_http(app, options.allow_http);
+    add_json(app);
+  }
+
+  void add_diff() {
+    DiffOptions& options = parsed_->diff;
+    CLI::App& app = command("diff", "lists the files that differ between two images, and what an update would fetch",
+                            "  whittle diff app:1 app:2\n  whittle diff registry.example/team/app:1 app --json",
+                            [p = parsed_.get()](Session& session) {
+                              p->diff.json = p->json;
+                              return diff(p->diff, session);
+                            });
+    app.add_option("FIRST", options.first, "an image, as for other commands")->required()->type_name("");
+    app.add_option("SECOND", options.second, "another one")->required()->type_name("");
+    add_http(app, options.allow_http);
     add_json(app);
   }
 

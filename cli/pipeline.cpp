@@ -11,6 +11,7 @@
 #include "cli/budget.hpp"
 #include "cli/build_record.hpp"
 #include "cli/image_source.hpp"
+#include "cli/origins.hpp"
 #include "cli/platforms.hpp"
 #include "cli/version_control.hpp"
 #include "detectors/context.hpp"
@@ -38,6 +39,10 @@ plan::Config command_line_config(const BuildOptions& options) {
   if (options.gzip_twin) config.gzip_twin = plan::Setting{"always", "--gzip-twin"};
   if (options.release) config.compression = plan::Setting{std::string(kReleaseCompression), "--release"};
   if (!options.targets.empty()) config.targets = plan::ListSetting{options.targets, "--target"};
+  if (!options.program.empty()) {
+    config.targets = plan::ListSetting{{options.program}, "--all"};
+    config.default_process = plan::Setting{options.program, "--all"};
+  }
   return config;
 }
 
@@ -79,8 +84,16 @@ Digest image_key(const builder::InputKey& inputs, const plan::BuildPlan& plan, c
   return hasher.digest();
 }
 
+bool is_last_part(std::string_view repository, std::string_view program) {
+  return repository.substr(repository.rfind('/') + 1) == lower(program);
+}
+
 oci::Reference image_name(const plan::BuildPlan& plan, const BuildOptions& options) {
   oci::Reference name = oci::Reference::parse(options.tag.empty() ? plan.name : options.tag);
+  // A program that is called like its image needs no second name.
+  if (!options.program.empty() && !is_last_part(name.repository, options.program)) {
+    name.repository += cat("-", lower(options.program));
+  }
   if (name.digest) {
     throw Error(Exit::usage, cat("cannot tag an image ", backticked(options.tag), ": a digest is not a name"))
         .hint("use `NAME:TAG`");
@@ -155,12 +168,14 @@ BuildRecords::Record make_image(const plan::BuildPlan& plan, const builder::Inpu
   // Splits by how often things change. Beyond this point each entry is in exactly one layer.
   const std::size_t entries = root.size();
   const std::uint64_t installed = layers::content_size(root);
+  const std::string origins = Origins::record_of(root, built.plan);
   const std::vector<layers::Slice> slices = layers::partition(std::move(root));
 
   // Writes the blobs. Beyond this point everything is on disk and digests are final.
   events.emit(StageStarted{"layers", cat(entries, " entries in ", slices.size(), " layers")});
   layers::LayerCache cache(session.cache_folder() / "layers");
   const oci::Image image = layers::assemble(built.plan, slices, blobs, cache, session.pool(), events, session.stop());
+  Origins(session.cache_folder() / "origins").remember(image.config.digest, origins);
   return {image.manifest, built.warnings, installed};
 }
 
@@ -283,6 +298,20 @@ class Images {
 };
 
 }  // namespace
+
+std::vector<std::string> programs_of(const BuildOptions& options, Session& session) {
+  const OpenedTree tree = open_tree(options, session);
+  const detectors::Surroundings surroundings = tree.surroundings(tree.platforms.front());
+  const detectors::Survey survey = detectors::survey(surroundings);
+  std::vector<std::string> programs;
+  for (const plan::Output& output : detectors::verdict(survey, surroundings).plan.outputs) {
+    if (output.kind == plan::Output::Kind::program) programs.push_back(output.process);
+    if (!output.process.empty()) continue;
+    throw Error(Exit::usage, "`--all` cannot know the programs of this tree before it is built")
+        .hint("name them: `--target NAME` for each, or `targets = [\"…\"]` under `[build]` in whittle.toml");
+  }
+  return programs;
+}
 
 BuildResult build_image(const BuildOptions& options, Session& session) {
   EventSink& events = session.events();

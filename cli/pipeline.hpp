@@ -43,6 +43,8 @@ struct BuildOptions {
   std::string compression, detector, toolchain, link, timeout;
   bool gzip_twin = false;
   bool release = false;  // --release: kReleaseCompression
+  bool all = false;      // --all: an image for every program; see programs_of
+  std::string program;   // the only one of this image, with --all
   bool push = false, offline = false, allow_http = false;
 };
 
@@ -66,6 +68,8 @@ OpenedTree open_tree(const BuildOptions& options, Session& session);
 std::vector<plan::BuildPlan> make_plans(const OpenedTree& tree, const BuildOptions& options, Session& session);
 // What is the same for every platform is said once.
 void warn_once(const std::vector<plan::BuildPlan>& plans, EventSink& events);
+// The names of the tree's programs, for `--all`. Throws Error(usage) when only the build will tell.
+std::vector<std::string> programs_of(const BuildOptions& options, Session& session);
 BuildResult build_image(const BuildOptions& options, Session& session);
 
 // Sends an image to any sink, and says what was done.

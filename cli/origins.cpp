@@ -1,0 +1,83 @@
+#include "cli/origins.hpp"
+
+#include <array>
+#include <map>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+
+namespace whittle::cli {
+
+namespace {
+
+constexpr std::uint64_t kMaximumRecord = 256 << 20;
+
+struct Decision {
+  std::string_view origin, value;
+};
+// Which value of the plan decided about what whittle adds by itself.
+constexpr std::array<Decision, 4> kDecisions = {{{"whittle, CA certificates", "certificates"},
+                                                 {"whittle, time zones", "timezones"},
+                                                 {"whittle, accounts", "user"},
+                                                 {"whittle, working folder", "workdir"}}};
+
+std::string key_of(const layers::Entry& entry, const std::string& path) {
+  for (const Decision& decision : kDecisions) {
+    if (entry.origin == decision.origin) return std::string(decision.value);
+  }
+  if (entry.group == layers::Entry::Group::program) return cat("program ", path.substr(path.rfind('/') + 1));
+  return entry.group == layers::Entry::Group::dependency ? "link" : "";
+}
+
+std::string value_of(const layers::Entry& entry, const std::string& path, const plan::BuildPlan& plan) {
+  const std::string key = key_of(entry, path);
+  const auto value = plan.values.find(key);
+  if (value == plan.values.end()) return {};
+  return cat(key, " = ", value->second.value, " (", value->second.source, ")");
+}
+
+}  // namespace
+
+std::string Origins::record_of(const layers::RootFilesystem& root, const plan::BuildPlan& plan) {
+  // Thousands of files have one origin: each is written once.
+  std::map<std::array<std::string, 3>, Json> by_origin;
+  for (const auto& [path, entry] : root) {
+    if (entry.origin.empty()) continue;
+    Json& paths = by_origin[{entry.origin, entry.reason, value_of(entry, path, plan)}];
+    if (paths.is_null()) paths = Json::array();
+    paths.push_back(printable(path));
+  }
+  Json list = Json::array();
+  for (auto& [origin, paths] : by_origin) {
+    list.push_back({{"origin", origin[0]}, {"reason", origin[1]}, {"value", origin[2]}, {"paths", std::move(paths)}});
+  }
+  return canonical_json({{"schema", "whittle.origins/v1"}, {"origins", std::move(list)}});
+}
+
+void Origins::remember(const Digest& configuration, const std::string& record) const {
+  make_folders(folder_);
+  write_file(folder_ / configuration.hex(), record);
+}
+
+std::optional<Origin> Origins::find(const Digest& configuration, const std::string& path) const {
+  const std::optional<std::string> text = read_file_if_exists(folder_ / configuration.hex(), kMaximumRecord);
+  if (!text) return std::nullopt;
+  try {
+    const std::string what = "the record of origins";
+    const Json record = parse_json(*text, what);
+    for (const Json& one : json_member<Json>(record, "origins", what)) {
+      for (const Json& candidate : json_member<Json>(one, "paths", what)) {
+        if (candidate != printable(path)) continue;
+        return Origin{.origin = json_member<std::string>(one, "origin", what),
+                      .reason = json_member<std::string>(one, "reason", what),
+                      .value = json_member<std::string>(one, "value", what)};
+      }
+    }
+  } catch (const Error&) {
+    // A damaged record is as good as none.
+  }
+  return std::nullopt;
+}
+
+}  // namespace whittle::cli
