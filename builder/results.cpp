@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/installed_data.hpp"
 #include "proof/packages.hpp"
 #include "proof/proof.hpp"
 
@@ -22,7 +23,12 @@ std::string step_of(const plan::BuildPlan& plan, const std::string& built) {
       if (built == output || built.starts_with(cat(output, "/"))) return step.name;
     }
   }
-  return plan.steps.empty() ? "" : plan.steps.back().name;
+  // Installing comes after what made the programs.
+  const bool is_installed = built.starts_with("install/");
+  for (std::size_t i = plan.steps.size(); i-- > 0;) {
+    if (is_installed || !plan.steps[i].may_fail) return plan.steps[i].name;
+  }
+  return {};
 }
 
 // Below the work folder or what is kept beside it: a report must not make us read other files.
@@ -105,6 +111,26 @@ std::vector<plan::ReportedProgram> reported_in(const Json& facts) {
   return reported;
 }
 
+// What was installed beside the programs, which only the build could tell.
+Json data_to_json(const plan::BuildPlan& settled) {
+  Json list = Json::array();
+  for (const Output& output : settled.outputs) {
+    if (output.kind == Output::Kind::data) list.push_back({{"built", output.built}, {"installed", output.installed}});
+  }
+  return list;
+}
+
+void take_data(plan::BuildPlan& plan, const Json& data) {
+  std::erase_if(plan.outputs, [](const Output& output) { return output.kind == Output::Kind::data; });
+  for (const Json& one : data) {
+    Output output;
+    output.built = one.at("built").get<std::string>();
+    output.installed = one.at("installed").get<std::string>();
+    output.kind = Output::Kind::data;
+    plan.outputs.push_back(std::move(output));
+  }
+}
+
 plan::Artifact artifact_of(const CachedFile& file, const Output& output, const plan::BuildPlan& plan,
                            const fs::path& folder, std::size_t number) {
   const bool is_program = output.kind == Output::Kind::program;
@@ -151,7 +177,8 @@ void add_needs_of_image(plan::RuntimeNeeds& needs, const plan::BuildPlan& plan) 
 
 void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vector<plan::ReportedProgram>& reported,
                  std::vector<std::string> warnings, const WorkFolder& work, const StepCache& cache) {
-  const plan::BuildPlan settled = plan::settle(plan, reported);
+  plan::BuildPlan settled = plan::settle(plan, reported);
+  settled.outputs = with_installed_data(settled, work.path());
   Proofs proofs;
   proofs.warnings = std::move(warnings);
   // Linked under plain names first: what lies in the kept folder or in the user's tree is taken by content.
@@ -167,6 +194,7 @@ void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vect
   const plan::RuntimeNeeds& needs = proofs.needs;
   cache.store(key, work.path(), paths,
               {{"reported", to_json(reported)},
+               {"data", data_to_json(settled)},
                {"warnings", proofs.warnings},
                {"closure", to_json(proofs.closure)},
                {"needs", {needs.certificates, needs.time_zones, needs.name_service}}},
@@ -179,6 +207,7 @@ std::optional<Built> kept_result(const Digest& key, const plan::BuildPlan& plan,
   if (!kept) return std::nullopt;
   Built built;
   built.plan = plan::settle(plan, reported_in(kept->facts));
+  take_data(built.plan, kept->facts.at("data"));
   built.tools = inputs.all_tools();
   built.warnings = kept->facts.at("warnings").get<std::vector<std::string>>();
   const auto needs = kept->facts.at("needs").get<std::vector<std::string>>();

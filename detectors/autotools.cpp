@@ -2,6 +2,7 @@
 #include "base/text.hpp"
 #include "detectors/autotools_project.hpp"
 #include "detectors/detector.hpp"
+#include "detectors/installed_data.hpp"
 #include "detectors/places.hpp"
 
 namespace whittle::detectors {
@@ -107,6 +108,11 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   }
   if (choice.programs.empty()) {
     add_unread_outputs(detection, cat(step_folder(surroundings), "/"), choice.why, "that appear");
+  }
+  if (project->installs_data || project->makes_links) {
+    add_install_step(
+        plan, plan.steps.back(),
+        {"make", project->makes_links ? "install" : "install-data", "DESTDIR=${work}/install", "MAKEINFO=true"});
   }
   return detection;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "detectors/installed_data.hpp"
 #include "detectors/places.hpp"
 
 namespace whittle::detectors {
@@ -60,10 +61,12 @@ void read_makefile(const plan::SourceTree& tree, const std::string& file, Autoto
     const std::string_view text = trim(line.text);
     if (text.starts_with("if ")) ++conditions;
     if (text == "endif" || text.starts_with("endif ")) --conditions;
+    if (text.starts_with("install-exec-hook:")) project.makes_links = true;
     const std::size_t equals = text.find('=');
     if (equals == std::string_view::npos) continue;
     std::string_view key = trim(text.substr(0, equals));
     if (key.ends_with('+')) key = trim(key.substr(0, key.size() - 1));
+    if (is_data_list_of_automake(key)) project.installs_data = true;
     if (key != "bin_PROGRAMS" && key != "sbin_PROGRAMS") continue;
     for (const std::string& word : split(text.substr(equals + 1), ' ')) {
       const std::string_view name = trim(word);

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "detectors/cmake_project.hpp"
 #include "detectors/detector.hpp"
+#include "detectors/installed_data.hpp"
 #include "detectors/places.hpp"
 
 namespace whittle::detectors {
@@ -116,6 +117,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   plan.steps = {configure_step(surroundings, has_cpp), build_step(surroundings, choice.programs)};
   for (const CProgram& program : choice.programs) add_output(plan, "build/", program);
   if (choice.programs.empty()) add_unread_outputs(detection, "build/", choice.why, "that CMake reports");
+  if (project.installs_data) add_install_step(plan, plan.steps.back(), {"cmake", "--install", "${work}/build"});
   return detection;
 }
 

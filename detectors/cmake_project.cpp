@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "detectors/cmake_script.hpp"
+#include "detectors/installed_data.hpp"
 #include "detectors/places.hpp"
 
 namespace whittle::detectors {
@@ -104,6 +105,7 @@ class Walker {
     const std::string text = tree_.read(path);
     bytes_ += text.size();
     project_.libraries.merge(libraries_of_cmake(text));
+    project_.installs_data = project_.installs_data || cmake_installs_data(text);
     std::vector<Block> blocks;
     Skipped skipped;
     for (const CMakeCommand& command : parse_cmake(text, path)) {

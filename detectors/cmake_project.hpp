@@ -20,6 +20,7 @@ struct CMakeProject {
   // Where programs are made in a way that cannot be read: in a loop, a function, or under a computed name.
   std::string unread;
   Libraries libraries;  // from outside of the tree
+  bool installs_data = false;
 };
 
 // Follows CMakeLists.txt at the root of the tree through its folders and included files. `definitions`

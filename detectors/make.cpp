@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "detectors/c_project.hpp"
 #include "detectors/detector.hpp"
+#include "detectors/installed_data.hpp"
 #include "detectors/makefile.hpp"
 #include "detectors/places.hpp"
 
@@ -149,6 +150,14 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   if (chosen.empty()) {
     add_unread_outputs(detection, cat(step_folder(surroundings), "/"), cat("no program could be read from ", *makefile),
                        "that appear");
+  }
+  if (project.installs_data) {
+    std::vector<std::string> argv = {"make", "install", "DESTDIR=${work}/install"};
+    if (!project.calls_by_name()) {
+      for (std::string& word : compilers_of(project, has_cpp)) argv.push_back(std::move(word));
+    }
+    for (const std::string& argument : build_arguments(surroundings.config)) argv.push_back(argument);
+    add_install_step(plan, plan.steps.back(), std::move(argv));
   }
   return detection;
 }

@@ -338,11 +338,75 @@ std::vector<MakeProgram> programs_of(const Rule& rule, const Reader& reader, con
   return programs;
 }
 
+constexpr std::string_view kDestination = "/.destination";
+
+struct Installation {
+  bool is_confined = true, reaches_destination = false, has_data = false;
+};
+
+// One word of an install recipe, expanded. `-m755` and `644` name no place.
+void look_at_word(std::string_view word, Installation& found) {
+  while (word.starts_with('"') || word.starts_with('\'')) word.remove_prefix(1);
+  const std::size_t slash = word.find('/');
+  if (word.starts_with(kDestination)) {
+    found.reaches_destination = true;
+    for (const char* place : {"/share/", "/lib/", "/libexec/", "/etc/"}) {
+      found.has_data = found.has_data || cat(word, "/").find(place) != std::string::npos;
+    }
+  } else if (slash == 0 || (word.starts_with('-') && slash != std::string_view::npos)) {
+    found.is_confined = found.is_confined && word.starts_with("/dev/null");
+  }
+}
+
+// Whether a command of an install recipe does nothing but put files in their places.
+bool only_places_files(std::string_view command) {
+  while (!command.empty() && std::string_view("@-+([").find(command.front()) != std::string_view::npos) {
+    command.remove_prefix(1);
+  }
+  constexpr std::array<std::string_view, 22> kCommands = {
+      "",     "install", "ginstall", "mkdir", "cp",   "ln",   "rm", "chmod", "strip", "gzip", "echo",
+      "test", "cd",      "for",      "if",    "then", "else", "fi", "do",    "done",  "true", "install-sh"};
+  return std::find(kCommands.begin(), kCommands.end(), last_part(command)) != kCommands.end();
+}
+
+void look_at_command(const std::string& text, Installation& found) {
+  bool begins = true;
+  for (std::string word : blank_separated(text)) {
+    const bool ends = word.ends_with(';');
+    if (ends) word.pop_back();
+    if (begins && !only_places_files(word)) found.is_confined = false;
+    if (begins ? word.starts_with(kDestination) : true) look_at_word(word, found);
+    found.has_data = found.has_data || last_part(word) == "ln" || word == "@ln";
+    begins = ends || word == "&&" || word == "||" || word == ";" || word == "|" || word == "do" || word == "then" ||
+             word == "else";
+  }
+}
+
+// What `install` and the goals of that name below it would do. Whatever cannot be read might write anywhere.
+Installation installation_of(const Reader& reader) {
+  Installation found;
+  for (const Rule& rule : reader.rules()) {
+    const bool installs = std::any_of(rule.targets.begin(), rule.targets.end(),
+                                      [](const std::string& target) { return target.starts_with("install"); });
+    if (!installs) continue;
+    for (const auto& [number, recipe] : rule.recipe) {
+      const std::string text = reader.variables().expand(recipe);
+      if (!is_known(text) || recipe.find("$(MAKE)") != std::string::npos || text.find('`') != std::string::npos) {
+        found.is_confined = false;
+      }
+      look_at_command(text, found);
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 MakeProject read_makefile(const plan::SourceTree& tree, const std::string& path,
                           const std::map<std::string, std::string>& definitions) {
-  Reader reader(tree, definitions);
+  std::map<std::string, std::string> known = definitions;
+  known["DESTDIR"] = kDestination;
+  Reader reader(tree, known);
   reader.read(path);
   const Graph graph(reader.rules(), reader.variables());
   const std::set<const Rule*> reachable = graph.reachable();
@@ -358,6 +422,8 @@ MakeProject read_makefile(const plan::SourceTree& tree, const std::string& path,
     }
   }
   if (project.programs.empty()) project.programs = std::move(unreachable);
+  const Installation installation = installation_of(reader);
+  project.installs_data = installation.is_confined && installation.reaches_destination && installation.has_data;
   const std::string linker = reader.variables().expand("$(LD)");
   if (calls_by_name(linker)) project.linker = blank_separated(linker).front();
   for (const char* compiler : {"$(CC)", "$(CXX)"}) {

@@ -22,6 +22,7 @@ struct MakeProject {
   std::vector<std::string> hard_coded;   // places that call a compiler by name
   std::string linker;                    // the compiler that `LD` is set to; empty for none
   bool has_compiler_with_flags = false;  // `CC = gcc -std=c99 -Iinclude`: lost when it is given on the command line
+  bool installs_data = false;            // or links, and all of it below DESTDIR
   Libraries libraries;                   // from outside of the tree
 
   bool calls_by_name() const { return !hard_coded.empty() || has_compiler_with_flags; }

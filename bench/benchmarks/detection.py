@@ -19,7 +19,7 @@ LONGEST = 900
 
 
 def rows(bench):
-    """BENCH_PROGRAMS=name,name takes some of them."""
+    """BENCH_PROGRAMS=name,name takes some of them; BENCH_BY_HAND=no leaves the bare builds out."""
     wanted = [name for name in os.environ.get("BENCH_PROGRAMS", "").split(",") if name]
     programs = [program for program in PROGRAMS if not wanted or program.name in wanted]
     good = 0
@@ -77,7 +77,7 @@ def success(bench, program, tree, environment):
     if not re.search(program.says, said, re.MULTILINE):
         raise Failed(f"{program.name}: `{shlex.join(program.arguments)}` exits {ran.returncode} and says\n{said[-2000:]}")
     size = Layout(environment["WHITTLE_STORE"]).image(reference.partition("@")[2]).compressed_size
-    theirs = by_hand(bench, plan, tree)
+    theirs = None if os.environ.get("BENCH_BY_HAND") == "no" else by_hand(bench, plan, tree)
     way = re.findall(r"built with (.+), which", done.stderr)
     facts = {"bytes": size, "detector": plan["detector"], "way": way[-1] if way else ""}
     told = f"runs, {size / 1000:.0f} kB, {plan['detector']}{', ' + way[-1] if way else ''}"

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include "base/text.hpp"
+
 #include "tests/detectors/support.hpp"
 
 using namespace whittle;
@@ -104,6 +106,23 @@ TEST_CASE("a step of make falls back to one job, to what can be made, to a wrapp
   CHECK(names == Strings{"one job", "whatever can be made", "compiler wrapper", "the default goal"});
   CHECK(plan.steps[0].fallbacks[2].argv == Strings{"make", "-j${jobs}", "tool"});
   CHECK(plan.toolchains[0].unless_host_has == Strings{"curses"});
+}
+
+TEST_CASE("`make install` is run for data and links, and only when all that it does stays below DESTDIR") {
+  const auto installs = [](const std::string& recipe) {
+    const plan::BuildPlan plan =
+        plan_of(cat("tool: src/main.c\n\t$(CC) -o $@ $^\nD = $(DESTDIR)/usr\ninstall: tool\n", recipe));
+    return plan.steps.back().name == "install data" && plan.steps.back().may_fail;
+  };
+  CHECK(installs("\tinstall -m755 tool $(D)/bin/tool\n\tinstall -m 644 words $(D)/share/tool/words\n"));
+  CHECK(installs("\t@mkdir -p $(D)/bin && cp tool $(D)/bin; ln -sf tool $(D)/bin/other\n"));
+  CHECK_FALSE(installs("\tinstall tool $(D)/bin/tool\n"));                          // nothing beside the program
+  CHECK_FALSE(installs("\tcp words /usr/share/tool/words\n"));                      // elsewhere
+  CHECK_FALSE(installs("\tcp words $(D)/share/tool\n\tcp -t/etc words\n"));         // elsewhere too
+  CHECK_FALSE(installs("\tcp words $(D)/share/tool\n\tldconfig\n"));                // changes the machine
+  CHECK_FALSE(installs("\tcp words $(D)/share/tool && useradd tool\n"));            // the same
+  CHECK_FALSE(installs("\tcp words $(D)/share/tool\n\t$(MAKE) -C doc install\n"));  // cannot be read
+  CHECK_FALSE(installs("\tcp words $(shell where)/share $(D)/share/tool\n"));       // nor can this
 }
 
 TEST_CASE("a library that the tree itself makes is none of the host's") {

@@ -145,3 +145,50 @@ class Unconfigured(WhittleTestCase):
             "error: build step `compile pam` needs the header `libfrobnicate.h`, which is not installed\n", result.stderr
         )
         self.assertIn("hint: install it, on Debian with `apt-get install libfrobnicate-dev`\n", result.stderr)
+
+    def files_of(self, image):
+        return {entry["path"] for entry in self.whittle("inspect", "--files", "--json", image).json["files"]}
+
+    def test_data_that_a_program_names_is_installed_with_it_and_manuals_are_not(self):
+        tree = self.write_tree(
+            "quotes",
+            {
+                "Makefile": "PREFIX = /usr\nDATA = $(PREFIX)/share/quotes\nquotes: quotes.c\n"
+                "\t$(CC) -DDATA='\"$(DATA)\"' -o $@ $^\ninstall: quotes\n"
+                "\tmkdir -p $(DESTDIR)$(DATA) $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/unnamed\n"
+                "\tcp wisdom $(DESTDIR)$(DATA)/wisdom\n\tcp wisdom $(DESTDIR)$(PREFIX)/share/unnamed/x\n"
+                "\tcp wisdom $(DESTDIR)$(PREFIX)/share/man/man1/quotes.1\n",
+                "quotes.c": '#include <stdio.h>\nint main(void) { char text[9]; FILE *f = fopen(DATA "/wisdom", "r");\n'
+                "return f && fgets(text, 9, f) ? puts(text) < 0 : 1; }\n",
+                "wisdom": "less",
+            },
+        )
+        self.assertEqual(self.says(tree), "less\n")
+        files = self.files_of("quotes")
+        self.assertIn("/usr/share/quotes/wisdom", files)
+        self.assertFalse([path for path in files if "man" in path or "unnamed" in path])
+
+    def test_a_program_with_several_names_has_all_of_them(self):
+        tree = self.write_tree(
+            "box",
+            {
+                "Makefile": "box: box.c\n\t$(CC) -o $@ $^\ninstall: box\n\tmkdir -p $(DESTDIR)/usr/bin\n"
+                "\tcp box $(DESTDIR)/usr/bin/box\n\tfor name in left right; do ln -s box $(DESTDIR)/usr/bin/$$name; done\n",
+                "box.c": "#include <stdio.h>\nint main(int count, char **words) { (void)count; return puts(words[0]) < 0; }\n",
+                "whittle.toml": '[process.left]\nargv = ["/bin/left"]\n[image]\ndefault = "left"\n',
+            },
+        )
+        self.assertEqual(self.says(tree), "/bin/left\n")
+        self.assertLessEqual({"/bin/box", "/bin/left", "/bin/right"}, self.files_of("box"))
+
+    def test_an_install_goal_that_could_write_elsewhere_is_not_run(self):
+        tree = self.write_tree(
+            "wild",
+            {
+                "Makefile": f"wild: wild.c\n\t$(CC) -o $@ $^\ninstall: wild\n\tln -s wild $(DESTDIR)/bin/other\n"
+                f"\ttouch {self.temporary}/escaped\n",
+                "wild.c": HELLO,
+            },
+        )
+        self.assertEqual(self.says(tree), "hello\n")
+        self.assertFalse((self.temporary / "escaped").exists())
