@@ -67,7 +67,9 @@ TEST_CASE("a dynamic program is exit 55 with every reason and remedy") {
   CHECK(error.details() == Names{"needs the interpreter /lib64/ld-linux-x86-64.so.2", "needs libz.so.1",
                                  "needs libm.so.6", "needs libc.so.6"});
   CHECK(error.hints() == Names{"link the program with `-static-pie`, or with `-static`",
-                               "install the static archive `libz.a` and link with it"});
+                               "install the static archive `libz.a` and link with it",
+                               "or ship its loader and libraries with it: `link = \"closure\"` under `[build]` in "
+                               "whittle.toml"});
 }
 
 TEST_CASE("make does not take a program of an earlier build in the tree for up to date") {
