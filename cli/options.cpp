@@ -102,7 +102,9 @@ class Tree {
     app.add_flag("--plain-http", allow, "allow http without TLS to hosts other than this one");
   }
   void add_selection(CLI::App& app, BuildOptions& options) {
-    app.add_option("--target", options.targets, "build only this program; may be repeated")->type_name("NAME");
+    app.add_option("--target", options.targets, "build only this program; may be repeated")
+        ->allow_extra_args(false)
+        ->type_name("NAME");
     app.add_option("--detector", options.detector, "use this detector whatever else matches")->type_name("NAME");
     app.add_option("--toolchain", options.toolchain, "C and C++ toolchain: auto, musl, zig or host")->type_name("NAME");
     app.add_option("--link", options.link, "`static`, or `closure`: dynamic programs ship their libraries")
@@ -128,6 +130,7 @@ class Tree {
     add_folder(app, options.folder);
     add_selection(app, options);
     app.add_option("-o,--output", options.outputs, "also write it to `oci:DIR` or `archive:FILE`; may be repeated")
+        ->allow_extra_args(false)
         ->type_name("KIND:PATH");
     app.add_flag("--push", options.push, "also push it to the registry that its name begins with");
     app.add_option("--plan", options.plan_file, "build this plan (`whittle plan --json`) instead of deciding anew")
