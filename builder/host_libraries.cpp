@@ -51,6 +51,26 @@ bool host_has_library(std::string_view name, std::string_view platform) {
   });
 }
 
+std::string host_module_with(std::string_view name, std::string_view text, std::string_view platform) {
+  std::vector<fs::path> folders = library_folders(platform);
+  folders.emplace_back("/usr/share");
+  const std::string wanted = cat("-l", name, " ");
+  for (const fs::path& folder : folders) {
+    std::error_code problem;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "pkgconfig", problem)) {
+      const std::string module = entry.path().stem().native();
+      const std::string library = module.starts_with("lib") ? module.substr(3) : module;
+      const bool is_spoken_of = library != name && (text.find(cat("-l", library, " ")) != std::string_view::npos ||
+                                                    text.find(cat("lib", library, ".a")) != std::string_view::npos);
+      if (!is_spoken_of || entry.path().extension() != ".pc") continue;
+      for (const std::string& line : split_lines(read_file_if_exists(entry.path(), 1 << 20).value_or(""))) {
+        if (line.starts_with("Libs") && cat(line, " ").find(wanted) != std::string::npos) return module;
+      }
+    }
+  }
+  return {};
+}
+
 bool host_has_header(std::string_view name, std::string_view platform) {
   std::error_code ignored;
   for (const fs::path& folder : {fs::path("/usr/local/include"), fs::path("/usr/include") / multiarch_tuple(platform),

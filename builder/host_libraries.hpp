@@ -19,6 +19,8 @@ std::optional<fs::path> host_archive(std::string_view name, std::string_view pla
 std::optional<fs::path> host_shared_library(std::string_view name, std::string_view platform);
 // By whatever name a build file calls it.
 bool host_has_library(std::string_view name, std::string_view platform);
+// The module of pkg-config whose libraries include `name`, of those that `text`, a link that failed, speaks of.
+std::string host_module_with(std::string_view name, std::string_view text, std::string_view platform);
 bool host_has_header(std::string_view name, std::string_view platform);
 
 }  // namespace whittle::builder

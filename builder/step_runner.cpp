@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/host_libraries.hpp"
 #include "builder/missing.hpp"
 #include "builder/remedies.hpp"
 
@@ -210,7 +211,10 @@ std::string StepRunner::run(const plan::Step& step, std::size_t number) {
   }
   if (result.ok()) return report;
 
-  const std::optional<Missing> missing = missing_in(said_);
+  std::optional<Missing> missing = missing_in(said_);
+  if (missing && missing->kind == Missing::Kind::library) {
+    missing->needed_by = host_module_with(missing->name, said_, setting_.plan.platform);
+  }
   const std::optional<Remedy> remedy = missing ? remedy_for(*missing, setting_.plan.platform) : std::nullopt;
   Error failed(Exit::build_failed, remedy ? cat("build step ", backticked(step.name), " needs ",
                                                 description_of(*missing), ", which ", remedy->state)

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "builder/debian_packages.hpp"
+#include "builder/host_libraries.hpp"
 
 using namespace whittle;
 using namespace whittle::builder;
@@ -57,6 +58,13 @@ TEST_CASE("what is there in another form, or there after all, is told apart") {
   REQUIRE(remedy);
   CHECK(remedy->state == "is not installed");
   CHECK(remedy->hint == "install it, on Debian with `apt-get install libnowhere-to-be-found-dev`");
+}
+
+TEST_CASE("the module that asks for a library is found by what the link spoke of") {
+  // libcurl's private libraries end in its own choice of others; z is one of them everywhere.
+  CHECK(host_module_with("z", "gcc main.o -lcurl -lssl", "linux/amd64") == "libcurl");
+  CHECK(host_module_with("z", "gcc main.o", "linux/amd64").empty());
+  CHECK(host_module_with("nowhere", "gcc main.o -lcurl ", "linux/amd64").empty());
 }
 
 TEST_CASE("one library goes by several names") {
