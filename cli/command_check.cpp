@@ -1,4 +1,5 @@
 // whittle check: proves that a program, or every program of an image, can run on scratch.
+#include <algorithm>
 #include <set>
 
 #include "base/error.hpp"
@@ -6,6 +7,7 @@
 #include "base/text.hpp"
 #include "cli/commands.hpp"
 #include "cli/image_source.hpp"
+#include "cli/probe.hpp"
 #include "layers/image_reader.hpp"
 #include "oci/platform.hpp"
 #include "proof/proof.hpp"
@@ -56,6 +58,34 @@ bool is_file(const std::string& text) {
   return fs::is_regular_file(text, ignored);
 }
 
+// A program of its own is probed in a root that holds nothing else.
+std::vector<proof::Finding> probe_file(const fs::path& program, Session& session) {
+  make_folders(session.cache_folder() / "images");
+  const TemporaryFolder root(session.cache_folder() / "images");
+  fs::permissions(root.path(), fs::perms(0755));
+  const std::string name = program.filename().native();
+  whittle::copy_file(program, root.path() / name);
+  fs::permissions(root.path() / name, fs::perms(0755));
+  return probe(root.path(), {.argv = {cat("/", name)}, .env = {}}, session);
+}
+
+void add_probe(std::vector<Checked>& checked, const ImageOptions& options, bool is_program, Session& session) {
+  const auto runs = [](const Checked& one) { return one.verdict.runs_on_scratch; };
+  if (!std::all_of(checked.begin(), checked.end(), runs)) return;
+  std::vector<proof::Finding> findings;
+  if (is_program) {
+    findings = probe_file(options.image, session);
+  } else {
+    const ResolvedImage found = resolve_image(options.image, session, options.allow_http);
+    findings = probe_image(found.blobs, found.root, session);
+  }
+  for (proof::Finding& finding : findings) {
+    proof::Verdict& verdict = checked.front().verdict;
+    if (finding.severity == proof::Finding::Severity::reason) verdict.runs_on_scratch = false;
+    verdict.findings.push_back(std::move(finding));
+  }
+}
+
 Error summary(const std::vector<Checked>& checked, const std::string& image) {
   std::size_t failed = 0;
   for (const Checked& one : checked) failed += one.verdict.runs_on_scratch ? 0 : 1;
@@ -74,6 +104,7 @@ int check(const ImageOptions& options, Session& session) {
     checked = check_image(options, session);
   }
 
+  if (options.probe) add_probe(checked, options, is_program, session);
   if (options.json) {
     Json programs = Json::array();
     for (const Checked& one : checked) {

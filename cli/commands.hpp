@@ -37,6 +37,7 @@ struct ImageOptions {
   std::vector<std::string> destinations;  // of `push`
   std::string limit_rate;                 // --limit-rate 2MB, a second
   bool json = false, files = false, allow_http = false, all_platforms = false, dry_run = false;
+  bool probe = false;  // of `check`
 };
 struct WhyOptions {
   std::string image, path;

@@ -136,6 +136,7 @@ class Tree {
     app.add_option("--plan", options.plan_file, "build this plan (`whittle plan --json`) instead of deciding anew")
         ->excludes(app.get_option("--platform"))
         ->type_name("FILE");
+    app.add_flag("--probe", options.probe, "run the program for a moment, in its image alone, and say what it misses");
     app.add_flag("--all", options.all, "an image of its own for every program, called NAME-PROGRAM");
     app.add_option("--timeout", options.timeout, "end the build after this time, as `10m`")->type_name("TIME");
     app.add_flag("--offline", options.offline, "fail rather than use the network; says what is missing");
@@ -196,6 +197,7 @@ class Tree {
                             "  whittle check ./build/server\n  whittle check app",
                             [p = parsed_.get()](Session& session) { return check(with_json(*p), session); });
     add_image(app);
+    app.add_flag("--probe", parsed_->image.probe, "also run it for a moment, in its own root alone");
     add_http(app, parsed_->image.allow_http);
     add_json(app);
   }

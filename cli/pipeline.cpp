@@ -13,6 +13,7 @@
 #include "cli/image_source.hpp"
 #include "cli/origins.hpp"
 #include "cli/platforms.hpp"
+#include "cli/probe.hpp"
 #include "cli/version_control.hpp"
 #include "detectors/context.hpp"
 #include "layers/assembler.hpp"
@@ -299,6 +300,22 @@ class Images {
 
 }  // namespace
 
+namespace {
+
+void refuse_failed_probe(const std::vector<proof::Finding>& findings, const oci::Reference& name, EventSink& events) {
+  for (const proof::Finding& finding : findings) {
+    if (finding.severity == proof::Finding::Severity::fact) events.info(finding.text);
+    if (finding.severity == proof::Finding::Severity::warning) events.warn(cat(finding.text, ": ", finding.remedy));
+    if (finding.severity != proof::Finding::Severity::reason) continue;
+    throw Error(Exit::not_static, cat("the program of ", backticked(store_name(name)), " does not run in its image"))
+        .detail(finding.text)
+        .hint(finding.remedy)
+        .note("the image is in the store; it was not delivered anywhere else");
+  }
+}
+
+}  // namespace
+
 std::vector<std::string> programs_of(const BuildOptions& options, Session& session) {
   const OpenedTree tree = open_tree(options, session);
   const detectors::Surroundings surroundings = tree.surroundings(tree.platforms.front());
@@ -346,6 +363,9 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   result.compressed = compressed_size(store.blobs(), result.root);
   events.info(cat(store_name(result.name), ", ", plans.size() > 1 ? cat(plans.size(), " platforms, ") : "",
                   human_size(result.compressed), result.unchanged ? ", nothing had changed" : ""));
+
+  // Runs it, if that was asked for. Beyond this point it is known to start.
+  if (options.probe) refuse_failed_probe(probe_image(store.blobs(), result.root, session), result.name, events);
 
   // Takes it where it was asked to go: blobs before config before manifest before tag.
   deliver(result, options, store.blobs(), session);

@@ -45,6 +45,7 @@ struct BuildOptions {
   bool release = false;  // --release: kReleaseCompression
   bool all = false;      // --all: an image for every program; see programs_of
   std::string program;   // the only one of this image, with --all
+  bool probe = false;    // --probe: run the entry point before the image is delivered
   bool push = false, offline = false, allow_http = false;
 };
 
