@@ -14,7 +14,7 @@ struct Row {
   std::string_view package;
   std::string_view names;
 };
-constexpr std::array<Row, 64> kPackages = {{
+constexpr std::array<Row, 65> kPackages = {{
     {"libncurses-dev", "curses.h ncurses.h ncursesw.h term.h curses ncurses ncursesw tinfo panel form menu ncurses/"},
     {"zlib1g-dev", "zlib.h zconf.h z zlib"},
     {"libssl-dev", "openssl/ ssl crypto openssl libssl libcrypto"},
@@ -27,6 +27,7 @@ constexpr std::array<Row, 64> kPackages = {{
     {"libonig-dev", "oniguruma.h onigposix.h onig oniguruma libonig"},
     {"libsqlite3-dev", "sqlite3.h sqlite3 sqlite"},
     {"libbz2-dev", "bzlib.h bz2 bzip2"},
+    {"liblzo2-dev", "lzo/ lzo2 lzo liblzo2"},
     {"liblzma-dev", "lzma.h lzma liblzma"},
     {"libzstd-dev", "zstd.h zstd libzstd"},
     {"liblz4-dev", "lz4.h lz4hc.h lz4frame.h lz4 liblz4"},

@@ -58,6 +58,8 @@ plan::Step configure_step(const Surroundings& surroundings, const AutotoolsProje
   step.folder = step_folder(surroundings);
   step.fallbacks = fallbacks_of_configure(project);
   step.fallbacks.push_back(configured_wrapper(is_cpp));
+  // A script of the project's own may want a compiler that is one word, and says so in words of its own.
+  if (!project.is_autoconf) step.fallbacks.back().signs.clear();
   return step;
 }
 

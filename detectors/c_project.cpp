@@ -160,7 +160,8 @@ plan::Fallback compiler_wrapper(bool is_cpp, std::vector<std::string> signs) {
 }
 
 plan::Fallback configured_wrapper(bool is_cpp) {
-  plan::Fallback fallback = compiler_wrapper(is_cpp, {"undefined reference", "DSO missing from command line"});
+  plan::Fallback fallback =
+      compiler_wrapper(is_cpp, {"undefined reference", "DSO missing from command line", "onfigure: error:"});
   fallback.env = {{"CC", "${work}/wrappers/gcc"}};
   if (is_cpp) fallback.env["CXX"] = "${work}/wrappers/g++";
   return fallback;

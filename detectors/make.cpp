@@ -109,7 +109,8 @@ plan::Step compile_step(const Surroundings& surroundings, const MakeProject& pro
   if (!goals.empty()) {
     plan::Fallback all;
     all.name = "the default goal";
-    all.signs = {"undeclared", "No rule to make target", "did not make the program", "implicit declaration"};
+    all.signs = {"undeclared",   "No rule to make target",  "did not make the program", "implicit declaration",
+                 "can't create", "cannot open output file", "Directory nonexistent"};
     all.argv = command(compilers, {});
     step.fallbacks.push_back(std::move(all));
   }
