@@ -106,6 +106,11 @@ TEST_CASE("a step of make falls back to one job, to what can be made, to a wrapp
   CHECK(names == Strings{"one job", "whatever can be made", "compiler wrapper", "the default goal"});
   CHECK(plan.steps[0].fallbacks[2].argv == Strings{"make", "-j${jobs}", "tool"});
   CHECK(plan.toolchains[0].unless_host_has == Strings{"curses"});
+  const plan::BuildPlan chosen = Project(Files{{"Makefile", "tool: src/main.c\n\t$(CC) -o $@ $^ -lcurses\n"},
+                                               {"src/main.c", "int main(void) { return 0; }\n"},
+                                               {"whittle.toml", "[build]\ntoolchain = \"musl\"\n"}})
+                                     .plan();
+  CHECK(chosen.toolchains.at(0).unless_host_has.empty());
 }
 
 TEST_CASE("`make install` is run for data and links, and only when all that it does stays below DESTDIR") {
