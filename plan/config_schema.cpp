@@ -23,6 +23,7 @@ constexpr std::array kTexts = std::to_array<KeyText>({
     {"build.targets", "Which programs to build; default: all."},
     {"build.toolchain", "Compilers of C and C++.", "auto zig musl host"},
     {"build.link", "Static programs, or dynamic ones with exactly their loader and libraries.", "static closure"},
+    {"build.timeout", "All steps together may take no longer, as `90s`, `10m` or `2h`."},
     {"build.args", "Words that are added to the build tool's command line."},
     {"build.env", "Variables for build steps."},
     {"image.default", "The process that is the entry point."},
