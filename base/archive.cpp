@@ -241,13 +241,21 @@ bool ArchiveEntry::is_confined() const {
 }
 
 struct ArchiveReader::State : Source {
-  State(Source& from, std::string name, const ArchiveLimits& some_limits)
-      : what(std::move(name)), limits(some_limits), stream(from, what, limits), handle(archive_read_new()) {
+  State(Source& from, std::string name, ArchiveFormat a_format, const ArchiveLimits& some_limits)
+      : what(std::move(name)),
+        format(a_format),
+        limits(some_limits),
+        stream(from, what, limits),
+        handle(archive_read_new()) {
     if (!handle) throw std::bad_alloc();
     archive_read_append_filter(handle.get(), ARCHIVE_FILTER_NONE);
-    archive_read_support_format_tar(handle.get());
-    // Otherwise names in pax records are brought to Unicode's composed form, and two files may become one.
-    archive_read_set_options(handle.get(), "tar:compat-2x");
+    if (format == ArchiveFormat::zip) {
+      archive_read_support_format_zip_streamable(handle.get());
+    } else {
+      archive_read_support_format_tar(handle.get());
+      // Otherwise names in pax records are brought to Unicode's composed form, and two files may become one.
+      archive_read_set_options(handle.get(), "tar:compat-2x");
+    }
     const Utf8Locale locale;
     check(archive_read_open(handle.get(), this, nullptr, &State::pull, nullptr));
   }
@@ -260,7 +268,9 @@ struct ArchiveReader::State : Source {
     check(status);
     if (++entries > limits.entries) throw over_limit(what, cat("it has more than ", limits.entries, " entries"));
     translate(entry, to);
-    rest = to.size;
+    // In a zip archive that was written as a stream, a file's size stands behind it.
+    is_open_ended = format == ArchiveFormat::zip && archive_entry_size_is_set(entry) == 0;
+    rest = is_open_ended ? limits.total_bytes - total : to.size;
     if (to.size > limits.total_bytes - total) {
       throw over_limit(what, cat("it holds more than ", human_size(limits.total_bytes)));
     }
@@ -296,8 +306,13 @@ struct ArchiveReader::State : Source {
     if (wanted == 0) return 0;
     const la_ssize_t size = archive_read_data(handle.get(), room.data(), wanted);
     if (size < 0) check(static_cast<int>(size));
+    if (size == 0 && is_open_ended) return 0;
     if (size <= 0) throw broken(what, "it ends in the middle of a file");
     rest -= static_cast<std::uint64_t>(size);
+    if (is_open_ended) total += static_cast<std::uint64_t>(size);
+    if (is_open_ended && rest == 0) {
+      throw over_limit(what, cat("it holds more than ", human_size(limits.total_bytes)));
+    }
     return static_cast<std::size_t>(size);
   }
 
@@ -305,7 +320,7 @@ struct ArchiveReader::State : Source {
   bool finish() {
     while (!take().empty()) {
     }
-    if (zeros < kBlock) throw broken(what, "it is cut off: the end mark is missing");
+    if (format == ArchiveFormat::tar && zeros < kBlock) throw broken(what, "it is cut off: the end mark is missing");
     return false;
   }
 
@@ -341,6 +356,8 @@ struct ArchiveReader::State : Source {
   }
 
   std::string what;
+  ArchiveFormat format;
+  bool is_open_ended = false;
   ArchiveLimits limits;
   Decompressor stream;
   Handle handle;
@@ -349,8 +366,8 @@ struct ArchiveReader::State : Source {
   std::size_t zeros = 0;
 };
 
-ArchiveReader::ArchiveReader(Source& source, std::string what, const ArchiveLimits& limits)
-    : state_(std::make_unique<State>(source, std::move(what), limits)) {}
+ArchiveReader::ArchiveReader(Source& source, std::string what, ArchiveFormat format, const ArchiveLimits& limits)
+    : state_(std::make_unique<State>(source, std::move(what), format, limits)) {}
 
 ArchiveReader::~ArchiveReader() = default;
 

@@ -1,4 +1,4 @@
-// Reading archives that somebody else wrote: tar, plain or compressed with gzip or zstd, through
+// Reading archives that somebody else wrote: tar, plain or compressed with gzip or zstd, and zip, through
 // libarchive, with limits. Nothing is extracted here; the caller decides what an entry may do.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/stream.hpp"
 
@@ -39,9 +40,13 @@ struct ArchiveEntry {
 
 // Pulls entries one after another. Throws Error (exit registry_content) naming `what` for broken
 // archives and exceeded limits. Content of an entry must be read before the next call, or is skipped.
+// A zip archive is read from its beginning, without the directory at its end: modes are not known then.
+enum class ArchiveFormat { tar, zip };
 class ArchiveReader {
  public:
-  ArchiveReader(Source& source, std::string what, const ArchiveLimits& limits = {});
+  ArchiveReader(Source& source, std::string what, const ArchiveLimits& limits = {})
+      : ArchiveReader(source, std::move(what), ArchiveFormat::tar, limits) {}
+  ArchiveReader(Source& source, std::string what, ArchiveFormat format, const ArchiveLimits& limits = {});
   ~ArchiveReader();
   // False at the end.
   bool next(ArchiveEntry& entry);

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/fetched_tool.hpp"
 
 namespace whittle::builder {
 
@@ -79,17 +80,50 @@ std::size_t Attempt::first_not_needed() const {
 
 void Attempt::refuse_offline(std::size_t end) const {
   std::vector<std::string> lines;
+  for (const ProbedTool& tool : end > 0 ? tools(end) : std::vector<ProbedTool>{}) {
+    for (std::string& part : missing_parts(tool)) {
+      if (std::find(lines.begin(), lines.end(), part) == lines.end()) lines.push_back(std::move(part));
+    }
+  }
+  const std::size_t missing_tools = lines.size();
   for (std::size_t i = 0; i < end; ++i) {
     const plan::Step& step = setting_.plan.steps[i];
     if (!step.network || hits_[i] || is_fetched(i)) continue;
     lines.push_back(cat(step.name, ": ", shell_line(step.argv)));
   }
   if (lines.empty() || !setting_.options.offline) return;
-  Error error(Exit::input_unavailable, lines.size() == 1
-                                           ? "a step needs the network, and `--offline` forbids it"
-                                           : cat(lines.size(), " steps need the network, and `--offline` forbids it"));
+  const char* const things = missing_tools == 0              ? " steps"
+                             : missing_tools == lines.size() ? " tools"
+                                                             : " tools and steps";
+  const char* const thing = missing_tools == 0 ? "a step needs" : "a tool needs";
+  Error error(Exit::input_unavailable, cat(lines.size() == 1 ? cat(thing) : cat(lines.size(), things, " need"),
+                                           " the network, and `--offline` forbids it"));
   for (std::string& line : lines) error.detail(std::move(line));
   throw error.hint("run the same command once without `--offline`; what it fetches is kept");
+}
+
+// What the steps up to there start; a compiler only when one of them says so.
+std::vector<ProbedTool> Attempt::tools(std::size_t end) const {
+  std::vector<ProbedTool> all = setting_.inputs.tools;
+  const std::vector<plan::Step>& steps = setting_.plan.steps;
+  const bool compiles =
+      std::any_of(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(end),
+                  [](const plan::Step& step) { return mentions(step, "cc") || mentions(step, "cxx"); });
+  if (setting_.toolchain != nullptr && compiles) {
+    all.insert(all.end(), setting_.toolchain->tools.begin(), setting_.toolchain->tools.end());
+  }
+  return all;
+}
+
+void Attempt::bring_tools(std::size_t end) const {
+  for (const ProbedTool& tool : tools(end)) {
+    if (missing_parts(tool).empty()) continue;
+    if (setting_.options.downloader == nullptr) {
+      throw Error(Exit::input_unavailable, cat(backticked(tool.name), " ", tool.version, " is not here"))
+          .hint("fetching tools is switched off");
+    }
+    bring(tool, setting_.host, *setting_.options.downloader, runner_, events_, stop_);
+  }
 }
 
 std::vector<plan::ReportedProgram> Attempt::run() {
@@ -100,6 +134,7 @@ std::vector<plan::ReportedProgram> Attempt::run() {
   }
   const std::size_t end = first_not_needed();
   refuse_offline(end);
+  if (end > 0) bring_tools(end);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (stop_.stop_requested()) {
       throw Error(Exit::transient, cat("cancelled before step ", backticked(steps[i].name)))

@@ -38,6 +38,8 @@ class Attempt {
   bool is_fetched(std::size_t step) const;
   std::size_t first_not_needed() const;
   void refuse_offline(std::size_t end) const;
+  std::vector<ProbedTool> tools(std::size_t end) const;
+  void bring_tools(std::size_t end) const;
   void run_step(std::size_t step);
   std::string run_command(std::size_t step, const ProgramSnapshot& before);
   bool goes_on(std::size_t step, StepRunner& runner, std::string& out, Error& error);

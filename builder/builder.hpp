@@ -23,10 +23,13 @@
 
 namespace whittle::builder {
 
+class Downloader;
+
 struct Options {
-  bool offline = false;  // a step that needs the network is an Error(input_unavailable) listing them all
+  bool offline = false;  // a step or tool that needs the network is an Error(input_unavailable) listing them all
   unsigned jobs = 0;     // 0: one per processor
   std::optional<std::chrono::seconds> time_limit = {};  // of all steps together
+  Downloader* downloader = nullptr;                     // borrowed; null: no tool can be fetched
 };
 
 struct Built {

@@ -1,10 +1,12 @@
 #include "builder/inputs.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <tuple>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/fetched_tool.hpp"
 #include "builder/host_libraries.hpp"
 #include "builder/work_folder.hpp"
 
@@ -12,12 +14,14 @@ namespace whittle::builder {
 
 namespace {
 
+// Finds one program of a toolchain; nothing when it is not there.
+using Locate = std::function<std::optional<ProbedTool>(const std::string& program)>;
+
 // Programs of a toolchain are words: "zig cc -target …". Nothing when the first is not there.
 std::optional<std::vector<std::string>> locate(const std::string& program, std::vector<ProbedTool>& tools,
-                                               const fs::path& folder, const Host& host, ProcessRunner& runner,
-                                               const std::stop_token& stop) {
+                                               const Locate& find) {
   std::vector<std::string> words = split(program, ' ');
-  std::optional<ProbedTool> tool = probe_tool(words.front(), folder, host, runner, stop);
+  std::optional<ProbedTool> tool = find(words.front());
   if (!tool) return std::nullopt;
   words.front() = tool->path.native();
   tools.push_back(std::move(*tool));
@@ -31,14 +35,22 @@ std::string first_on_host(std::span<const std::string> libraries, std::string_vi
   return {};
 }
 
-void find_toolchains(Inputs& inputs, const plan::BuildPlan& plan, const fs::path& folder, const Host& host,
-                     ProcessRunner& runner, EventSink& events, const std::stop_token& stop) {
+// Of the same toolchain as `cc`, as far as it has its own; else the system's.
+std::vector<std::string> companion(const std::string& program, const FoundToolchain& found) {
+  std::vector<std::string> words = split(program, ' ');
+  if (words.front() == split(found.toolchain.cc, ' ').front()) words.front() = found.cc.front();
+  return words;
+}
+
+void add_toolchains(Inputs& inputs, const plan::BuildPlan& plan, EventSink& events,
+                    const std::function<Locate(const plan::Toolchain&)>& finder) {
   const bool wants_cxx =
       std::any_of(plan.steps.begin(), plan.steps.end(), [](const plan::Step& step) { return mentions(step, "cxx"); });
   for (const plan::Toolchain& toolchain : plan.toolchains) {
-    FoundToolchain found{.toolchain = toolchain, .cc = {}, .cxx = {}, .tools = {}};
+    FoundToolchain found{.toolchain = toolchain, .cc = {}, .cxx = {}, .ar = {}, .ranlib = {}, .tools = {}};
+    const Locate find = finder(toolchain);
     const auto is_there = [&](const std::string& program, std::vector<std::string>& words) {
-      if (auto located = locate(program, found.tools, folder, host, runner, stop)) {
+      if (auto located = locate(program, found.tools, find)) {
         words = std::move(*located);
         return true;
       }
@@ -55,8 +67,26 @@ void find_toolchains(Inputs& inputs, const plan::BuildPlan& plan, const fs::path
     if (!toolchain.cc.empty() && !is_there(toolchain.cc, found.cc)) continue;
     if (wants_cxx && toolchain.cxx.empty()) continue;
     if (wants_cxx && !is_there(toolchain.cxx, found.cxx)) continue;
+    found.ar = companion(toolchain.ar, found);
+    found.ranlib = companion(toolchain.ranlib, found);
     inputs.toolchains.push_back(std::move(found));
   }
+}
+
+// What is on the machine; when that is nothing, what can be fetched.
+void find_toolchains(Inputs& inputs, const plan::BuildPlan& plan, const fs::path& folder, const Host& host,
+                     ProcessRunner& runner, EventSink& events, const std::stop_token& stop) {
+  add_toolchains(inputs, plan, events, [&](const plan::Toolchain&) -> Locate {
+    return [&](const std::string& program) { return probe_tool(program, folder, host, runner, stop); };
+  });
+  if (!inputs.toolchains.empty()) return;
+  add_toolchains(inputs, plan, events, [&](const plan::Toolchain& toolchain) -> Locate {
+    return [&](const std::string& program) -> std::optional<ProbedTool> {
+      const plan::Download* download = fitting_download(toolchain.downloads, "", "", host);
+      if (download == nullptr) return std::nullopt;
+      return fetched_tool(program, *download, host);
+    };
+  });
 }
 
 // C and C++ take headers and archives from the system without saying so. The list of installed packages
@@ -224,6 +254,7 @@ std::vector<Inputs> gather(std::span<const plan::BuildPlan> plans, const fs::pat
     const fs::path folder = root / fs::path(plan.app_root).relative_path();
     const fs::path run_in = fs::is_directory(folder, problem) ? folder.lexically_normal() : root;
     inputs.tools = probe_tools(plan.tools, run_in, host, runner, stop);
+    inputs.warnings = version_warnings(plan.tools, inputs.tools);
     find_toolchains(inputs, plan, run_in, host, runner, events, stop);
     all.push_back(std::move(inputs));
   }

@@ -19,6 +19,7 @@ struct Inputs {
   // In the plan's order; the ones whose programs are missing are told apart.
   std::vector<FoundToolchain> toolchains;
   std::vector<std::string> missing_programs;  // of the others
+  std::vector<std::string> warnings;          // of versions that differ from what the project pins
   Digest everything;                          // of all source files that count
   Digest mapped;                              // of files that only the image takes, which steps do not see
   std::vector<Digest> of_steps;               // of the source files that each step declares as inputs

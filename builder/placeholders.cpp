@@ -38,6 +38,8 @@ std::optional<std::vector<std::string>> Placeholders::list(std::string_view name
   if (toolchain_ == nullptr) return std::nullopt;
   if (name == "cc") return toolchain_->cc;
   if (name == "cxx") return toolchain_->cxx;
+  if (name == "ar") return toolchain_->ar;
+  if (name == "ranlib") return toolchain_->ranlib;
   const bool is_flags = name == "compile_flags" || name == "link_flags";
   if (!is_flags) return std::nullopt;
   std::vector<std::string> flags;

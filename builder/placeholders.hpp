@@ -19,10 +19,10 @@ struct Places {
   unsigned jobs = 1;
 };
 
-// A toolchain with its programs found: `cc` and `cxx` are argument lists ("/usr/bin/zig", "cc").
+// A toolchain with its programs found: `cc` and the like are argument lists ("/usr/bin/zig", "cc").
 struct FoundToolchain {
   plan::Toolchain toolchain;
-  std::vector<std::string> cc, cxx;
+  std::vector<std::string> cc, cxx, ar, ranlib;
   std::vector<ProbedTool> tools;
 };
 

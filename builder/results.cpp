@@ -210,6 +210,7 @@ std::optional<Built> kept_result(const Digest& key, const plan::BuildPlan& plan,
   take_data(built.plan, kept->facts.at("data"));
   built.tools = inputs.all_tools();
   built.warnings = kept->facts.at("warnings").get<std::vector<std::string>>();
+  built.warnings.insert(built.warnings.end(), inputs.warnings.begin(), inputs.warnings.end());
   const auto needs = kept->facts.at("needs").get<std::vector<std::string>>();
   built.needs = {.certificates = needs.at(0), .time_zones = needs.at(1), .name_service = needs.at(2)};
   add_needs_of_image(built.needs, plan);

@@ -136,6 +136,9 @@ Command StepRunner::command_for(const plan::Step& step) const {
   if (step.network) {
     for (auto& [name, value] : network_environment(setting_.host)) command.env[name] = value;
   }
+  if (setting_.toolchain != nullptr) {
+    for (const auto& [name, value] : setting_.toolchain->toolchain.env) command.env[name] = placeholders.filled(value);
+  }
   const std::string path = command.env["PATH"];
   for (const auto& [name, value] : step.env) {
     std::string text = placeholders.filled(value);

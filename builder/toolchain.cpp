@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "builder/probe_cache.hpp"
 #include "builder/tool_table.hpp"
+#include "builder/versions.hpp"
 
 namespace whittle::builder {
 
@@ -23,31 +24,6 @@ std::optional<fs::path> find_tool(const std::string& name, const Host& host) {
     if (std::optional<fs::path> found = find_program(program, variable(host, "PATH"))) return found;
   }
   return std::nullopt;
-}
-
-// "go1.26.8", "12.2.0", "v3.1": the number at the front of a word; empty without one.
-std::string number_of(std::string_view word) {
-  for (const std::string_view prefix : {"go", "v"}) {
-    if (word.starts_with(prefix)) word.remove_prefix(prefix.size());
-  }
-  std::string number(word.substr(0, std::min(word.find_first_not_of("0123456789."), word.size())));
-  while (number.ends_with('.')) number.pop_back();
-  return number.starts_with('.') ? "" : number;
-}
-
-// The first version number of a line. What stands in parentheses is the distribution's own numbering.
-std::string version_in(std::string_view line) {
-  std::string text;
-  int depth = 0;
-  for (const char c : line) {
-    depth += c == '(' ? 1 : 0;
-    if (depth == 0) text += c;
-    depth -= c == ')' && depth > 0 ? 1 : 0;
-  }
-  for (const std::string& word : split(text, ' ')) {
-    if (std::string number = number_of(word); !number.empty()) return number;
-  }
-  return {};
 }
 
 // What a probe asks; the build's own environment is cleaner still (environment.hpp).
@@ -127,60 +103,6 @@ ProbedTool ask(const std::string& name, const fs::path& program, const fs::path&
           .digest = digest_of_file(program)};
 }
 
-std::string wanted(const plan::Tool& tool) {
-  std::string text = tool.name;
-  if (!tool.constraint.empty()) text += cat(" ", tool.constraint);
-  if (!tool.source.empty()) text += cat(" (", tool.source, ")");
-  return text;
-}
-
-Error missing_tools(const std::vector<plan::Tool>& missing) {
-  std::vector<std::string> names;
-  for (const plan::Tool& tool : missing) names.push_back(backticked(tool.name));
-  Error error(Exit::input_unavailable, cat("the build needs ", join(names, ", "), ", not found on the PATH"));
-  for (const plan::Tool& tool : missing) error.detail(cat("wanted: ", wanted(tool)));
-  for (const plan::Tool& tool : missing) {
-    const std::string command = install_command(tool.name);
-    if (!command.empty()) error.hint(cat("install it with `", command, "`"));
-  }
-  return error;
-}
-
-Error unsatisfied(const plan::Tool& tool, const ProbedTool& probed) {
-  Error error(Exit::input_unavailable,
-              cat(backticked(tool.name), " is ", probed.version, ", and the project wants ", tool.constraint));
-  if (!tool.source.empty()) error.at(tool.source);
-  error.detail(cat("found: ", printable(probed.path.native()), " (", probed.describes, ")"));
-  return error.hint(cat("install ", tool.name, " ", tool.constraint, " and put it first on the PATH"));
-}
-
-std::vector<std::uint64_t> numbers(std::string_view version) {
-  std::vector<std::uint64_t> out;
-  for (const std::string& part : split(number_of(version), '.')) out.push_back(parse_number(part).value_or(0));
-  return out;
-}
-
-// Missing parts are zero; with `prefix`, parts that the constraint leaves out do not matter.
-int compare(std::string_view version, std::string_view bound, bool prefix) {
-  std::vector<std::uint64_t> left = numbers(version), right = numbers(bound);
-  const std::size_t size = prefix ? right.size() : std::max(left.size(), right.size());
-  left.resize(size);
-  right.resize(size);
-  return left < right ? -1 : left == right ? 0 : 1;
-}
-
-bool satisfies_one(std::string_view version, std::string_view constraint) {
-  constraint = trim(constraint);
-  if (constraint.empty()) return true;
-  const std::size_t digits = std::min(constraint.find_first_not_of("<>=^~ "), constraint.size());
-  const std::string_view sign = trim(constraint.substr(0, digits)), bound = constraint.substr(digits);
-  if (sign == ">=") return compare(version, bound, false) >= 0;
-  if (sign == "<=") return compare(version, bound, true) <= 0;
-  if (sign == ">") return compare(version, bound, false) > 0;
-  if (sign == "<") return compare(version, bound, false) < 0;
-  return compare(version, bound, true) == 0;
-}
-
 }  // namespace
 
 std::string install_command(std::string_view tool) {
@@ -209,23 +131,6 @@ std::optional<ProbedTool> probe_tool(const std::string& name, const fs::path& fo
   return tool;
 }
 
-std::vector<ProbedTool> probe_tools(std::span<const plan::Tool> tools, const fs::path& folder, const Host& host,
-                                    ProcessRunner& runner, std::stop_token stop) {
-  std::vector<ProbedTool> out;
-  std::vector<plan::Tool> missing;
-  for (const plan::Tool& tool : tools) {
-    std::optional<ProbedTool> probed = probe_tool(tool.name, folder, host, runner, stop);
-    if (!probed) {
-      missing.push_back(tool);
-      continue;
-    }
-    if (!satisfies(probed->version, tool.constraint)) throw unsatisfied(tool, *probed);
-    out.push_back(std::move(*probed));
-  }
-  if (!missing.empty()) throw missing_tools(missing);
-  return out;
-}
-
 std::vector<ToolReport> survey_tools(const Host& host, ProcessRunner& runner) {
   std::vector<ToolReport> out;
   for (const KnownTool& known : known_tools()) {
@@ -245,11 +150,6 @@ std::vector<ToolReport> survey_tools(const Host& host, ProcessRunner& runner) {
     out.push_back(std::move(report));
   }
   return out;
-}
-
-bool satisfies(std::string_view version, std::string_view constraint) {
-  const std::vector<std::string> parts = split(constraint, ',');
-  return std::all_of(parts.begin(), parts.end(), [&](const std::string& part) { return satisfies_one(version, part); });
 }
 
 }  // namespace whittle::builder

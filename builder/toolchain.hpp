@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -23,20 +24,29 @@ struct ProbedTool {
   fs::path path;
   std::string version;    // "1.26.8"
   std::string describes;  // the first line of what it says of itself
-  Digest digest;          // of the program
+  Digest digest;          // of the program; of a fetched tool, of what it was fetched as
+  // Of a tool that is fetched when a step needs it: where from, and the tool that fetches it.
+  std::shared_ptr<const plan::Download> download = {};
+  std::shared_ptr<const ProbedTool> helper = {};
 };
 
 // What the caller's environment offers; tests give their own.
 struct Host {
   std::map<std::string, std::string> environment;  // PATH and HOME matter here
   fs::path cache;                                  // whittle's cache folder
+  std::string platform = "linux/amd64";            // that this machine's programs are for
 };
 
-// Probes every tool of the plan. Missing tools are an Error(input_unavailable) that names the packages
-// to install; a version that does not satisfy the constraint too, with both versions and the constraint's source.
+// Probes every tool of the plan. What the machine lacks, or has in another version than the project wants, is one of
+// the tool's downloads where there is one that fits; nothing is fetched yet. Otherwise missing tools are an
+// Error(input_unavailable) that names the packages to install, and so is a version that does not satisfy the
+// constraint, with both versions and the constraint's source.
 // `folder` is the application's: rustup's proxies choose by the files there, and stand for the real programs.
 std::vector<ProbedTool> probe_tools(std::span<const plan::Tool> tools, const fs::path& folder, const Host& host,
                                     ProcessRunner& runner, std::stop_token stop);
+
+// For each tool that is not of the version that the project pins, both versions. `probed` is what `probe_tools` gave.
+std::vector<std::string> version_warnings(std::span<const plan::Tool> tools, std::span<const ProbedTool> probed);
 
 // One program by name; nothing when it is not there.
 std::optional<ProbedTool> probe_tool(const std::string& name, const fs::path& folder, const Host& host,
@@ -51,8 +61,5 @@ struct ToolReport {
   std::string purpose, install;     // what it is for; the command that installs it
 };
 std::vector<ToolReport> survey_tools(const Host& host, ProcessRunner& runner);
-
-// "1.25.3" against ">=1.25", "<2", "=1.2" (also 1.2.7), "" (any); a comma joins several.
-bool satisfies(std::string_view version, std::string_view constraint);
 
 }  // namespace whittle::builder

@@ -117,6 +117,8 @@ class Tree {
         app.add_option("--compression", options.compression, "of layers, level 1 to 19 (default: zstd:3)")
             ->type_name("zstd:LEVEL");
     app.add_flag("--release", options.release, "the smallest layers: zstd:19")->excludes(compression);
+    app.add_flag("--strict-versions", options.strict_versions,
+                 "a tool that is not of the version that the project pins is an error, not a warning");
     app.add_flag("--gzip-twin", options.gzip_twin, "an index with a gzip manifest too, for clients without zstd");
     app.add_option("-t,--tag", options.tag, "name of the image (default: after the tree)")->type_name("NAME[:TAG]");
   }

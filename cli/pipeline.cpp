@@ -14,6 +14,7 @@
 #include "cli/origins.hpp"
 #include "cli/platforms.hpp"
 #include "cli/probe.hpp"
+#include "cli/tool_downloads.hpp"
 #include "cli/version_control.hpp"
 #include "detectors/context.hpp"
 #include "layers/assembler.hpp"
@@ -37,6 +38,7 @@ plan::Config command_line_config(const BuildOptions& options) {
   set(&plan::Config::link, options.link, "--link");
   set(&plan::Config::timeout, options.timeout, "--timeout");
   set(&plan::Config::compression, options.compression, "--compression");
+  if (options.strict_versions) config.strict_versions = plan::Setting{"always", "--strict-versions"};
   if (options.gzip_twin) config.gzip_twin = plan::Setting{"always", "--gzip-twin"};
   if (options.release) config.compression = plan::Setting{std::string(kReleaseCompression), "--release"};
   if (!options.targets.empty()) config.targets = plan::ListSetting{options.targets, "--target"};
@@ -183,7 +185,12 @@ BuildRecords::Record make_image(const plan::BuildPlan& plan, const builder::Inpu
 }  // namespace
 
 detectors::Surroundings OpenedTree::surroundings(const std::string& platform) const {
-  return {.app = app, .context = context(), .app_in_context = app_in_context, .config = config, .platform = platform};
+  return {.app = app,
+          .context = context(),
+          .app_in_context = app_in_context,
+          .config = config,
+          .platform = platform,
+          .host = oci::Platform::host().str()};
 }
 
 OpenedTree open_tree(const BuildOptions& options, Session& session) {
@@ -348,7 +355,10 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   // Makes what was not made before from the same inputs. Beyond this point there is an image for every platform.
   oci::Layout store = session.open_store();
   Images images(tree, plans, store.blobs(), session);
-  images.make({.offline = options.offline, .jobs = 0, .time_limit = time_limit(tree.config)});
+  ToolDownloads downloads(session);
+  builder::Options how = {.offline = options.offline, .jobs = 0, .time_limit = time_limit(tree.config)};
+  how.downloader = &downloads;
+  images.make(how);
   images.check_budgets();
   result.root = put_root(images.roots(), store.blobs());
   result.unchanged = images.is_unchanged();

@@ -42,6 +42,7 @@ struct BuildOptions {
   std::string plan_file;
   std::string compression, detector, toolchain, link, timeout;
   bool gzip_twin = false;
+  bool strict_versions = false;
   bool release = false;  // --release: kReleaseCompression
   bool all = false;      // --all: an image for every program; see programs_of
   std::string program;   // the only one of this image, with --all

@@ -89,7 +89,7 @@ fs::path Session::cache_folder() const {
 }
 
 builder::Host Session::host() const {
-  return {.environment = environment_, .cache = cache_folder()};
+  return {.environment = environment_, .cache = cache_folder(), .platform = oci::Platform::host().str()};
 }
 
 const registry::Routes& Session::routes() {

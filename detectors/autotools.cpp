@@ -4,6 +4,7 @@
 #include "detectors/detector.hpp"
 #include "detectors/installed_data.hpp"
 #include "detectors/places.hpp"
+#include "detectors/target_platform.hpp"
 
 namespace whittle::detectors {
 
@@ -46,9 +47,14 @@ plan::Step configure_step(const Surroundings& surroundings, const AutotoolsProje
     step.argv.insert(step.argv.end(), {"--prefix=/usr", "--disable-shared", "--enable-static", "--disable-nls",
                                        "--disable-dependency-tracking"});
   }
+  if (is_foreign(surroundings)) {
+    step.argv.push_back(cat("--build=", target_platform(surroundings.host).gnu));
+    step.argv.push_back(cat("--host=", target_platform(surroundings.platform).gnu));
+    step.env = {{"AR", "${ar}"}, {"RANLIB", "${ranlib}"}, {"STRIP", "true"}};
+  }
   for (const std::string& argument : build_arguments(surroundings.config)) step.argv.push_back(argument);
   // libtool drops `-static` from LDFLAGS, never from CC.
-  step.env = {{"CC", compiler_words("${cc}")}};
+  step.env["CC"] = compiler_words("${cc}");
   if (is_cpp) step.env["CXX"] = compiler_words("${cxx}");
   // A clone has the times of its checkout, by which make would run again what the release's author ran.
   if (project.has_configure) {

@@ -141,9 +141,9 @@ void add_toolchains(plan::BuildPlan& plan, bool is_cpp, const Surroundings& surr
   const CLanguage language = is_cpp ? CLanguage::cpp : CLanguage::c;
   if (accepts_libraries(surroundings.config)) {
     // Only the machine's own compiler links with the machine's libraries.
-    plan.toolchains = dynamic(toolchains_for(language, choice == "auto" ? "host" : choice, surroundings.platform));
+    plan.toolchains = dynamic(toolchains_for(language, choice == "auto" ? "host" : choice, surroundings));
   } else {
-    plan.toolchains = toolchains_for(language, choice, surroundings.platform);
+    plan.toolchains = toolchains_for(language, choice, surroundings);
   }
 }
 

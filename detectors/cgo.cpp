@@ -79,7 +79,7 @@ void list_with_cgo(plan::Step& list) {
 void add_cgo_toolchains(plan::BuildPlan& plan, const Cgo& cgo, const Surroundings& surroundings) {
   if (cgo.use == Cgo::Use::never) return;
   const std::string choice = surroundings.config.toolchain ? surroundings.config.toolchain->value : "auto";
-  plan.toolchains = for_cgo(toolchains_for(cgo.has_cpp ? CLanguage::cpp : CLanguage::c, choice, surroundings.platform));
+  plan.toolchains = for_cgo(toolchains_for(cgo.has_cpp ? CLanguage::cpp : CLanguage::c, choice, surroundings));
   plan.values["cgo"] = {cgo.use == Cgo::Use::always ? "always" : "when needed", cgo.source};
 }
 

@@ -7,6 +7,7 @@
 #include "detectors/detector.hpp"
 #include "detectors/installed_data.hpp"
 #include "detectors/places.hpp"
+#include "detectors/target_platform.hpp"
 
 namespace whittle::detectors {
 
@@ -55,6 +56,16 @@ plan::Step configure_step(const Surroundings& surroundings, bool is_cpp) {
                "-DCMAKE_CXX_FLAGS=${compile_flags}",
                "-DCMAKE_EXE_LINKER_FLAGS=${link_flags}",
                "-DCMAKE_PROJECT_INCLUDE=${work}/whittle.cmake"};
+  if (is_foreign(surroundings)) {
+    const std::string processor(target_platform(surroundings.platform).processor);
+    // The archiver may be several words, which CMAKE_AR may not.
+    step.argv.insert(step.argv.end(), {"-DCMAKE_SYSTEM_NAME=Linux", cat("-DCMAKE_SYSTEM_PROCESSOR=", processor)});
+    for (const char* language : {"C", "CXX"}) {
+      step.argv.push_back(cat("-DCMAKE_", language, "_ARCHIVE_CREATE=${ar} qc <TARGET> <LINK_FLAGS> <OBJECTS>"));
+      step.argv.push_back(cat("-DCMAKE_", language, "_ARCHIVE_APPEND=${ar} q <TARGET> <LINK_FLAGS> <OBJECTS>"));
+      step.argv.push_back(cat("-DCMAKE_", language, "_ARCHIVE_FINISH=${ranlib} <TARGET>"));
+    }
+  }
   for (const std::string& argument : build_arguments(surroundings.config)) step.argv.push_back(argument);
   // In the environment a compiler may be several words. A C project that does not say so enables C++ as
   // well; the C compiler passes CMake's test of it.

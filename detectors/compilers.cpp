@@ -4,6 +4,8 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "detectors/downloads.hpp"
+#include "detectors/target_platform.hpp"
 
 namespace whittle::detectors {
 
@@ -35,47 +37,58 @@ Words operator+(Words a, const Words& b) {
   return a;
 }
 
-std::string zig_target(std::string_view platform) {
-  const std::string_view architecture = platform.substr(platform.find('/') + 1);
-  if (architecture == "arm64") return "aarch64-linux-musl";
-  if (architecture == "riscv64") return "riscv64-linux-musl";
-  if (architecture.starts_with("arm")) return "arm-linux-musleabihf";
-  return "x86_64-linux-musl";
+plan::Toolchain toolchain(std::string name, std::string cc, std::string cxx, Words compile, Words link) {
+  plan::Toolchain out;
+  out.name = std::move(name);
+  out.cc = std::move(cc);
+  out.cxx = std::move(cxx);
+  out.compile_flags = std::move(compile);
+  out.link_flags = std::move(link);
+  return out;
 }
 
-struct Row {
-  plan::Toolchain toolchain;
-  bool by_default;  // part of `auto`
-};
+plan::Toolchain zig(const TargetPlatform& target) {
+  // For a musl target zig makes -static a static PIE by itself, in C++ too. It obeys --gc-sections when it only
+  // compiles, and an object without a main is left empty.
+  plan::Toolchain out = toolchain("zig", cat("zig cc -target ", target.zig), cat("zig c++ -target ", target.zig),
+                                  kCompile, {"-static", "-Wl,-z,relro,-z,now", "-s"});
+  // Objects for other machines are nothing that the system's own archiver knows.
+  out.ar = "zig ar";
+  out.ranlib = "zig ranlib";
+  // zig compiles its C library when it is first needed for a target; the rest is of this build alone.
+  out.env = {{"ZIG_GLOBAL_CACHE_DIR", "${cache:zig}"}, {"ZIG_LOCAL_CACHE_DIR", "${work}/tmp/zig"}};
+  out.downloads = zig_downloads();
+  return out;
+}
 
-std::vector<Row> rows(std::string_view platform) {
-  const std::string target = zig_target(platform);
-  return {
-      {{"musl", "musl-gcc", "", kCompile + kKernelHeaders, kMuslStaticPie + kLink, {}, {}}, true},
-      {{"host", "gcc", "g++", kCompile + kFortify, Words{"-static-pie"} + kLink, {}, {}}, true},
-      {{"host-fixed", "gcc", "g++", kCompileFixed + kFortify, Words{"-static", "-no-pie"} + kLink, kPieTrouble, {}},
-       true},
-      // For a musl target zig makes -static a static PIE by itself, in C++ too.
-      {{"zig",
-        cat("zig cc -target ", target),
-        cat("zig c++ -target ", target),
-        kCompile,
-        Words{"-static", "-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-s"},
-        {},
-        {}},
-       false},
-  };
+// Debian's compiler for another platform, with glibc.
+plan::Toolchain debian(const TargetPlatform& target) {
+  plan::Toolchain out = toolchain("host", cat(target.gnu, "-gcc"), cat(target.gnu, "-g++"), kCompile + kFortify,
+                                  Words{"-static-pie"} + kLink);
+  out.ar = cat(target.gnu, "-ar");
+  out.ranlib = cat(target.gnu, "-ranlib");
+  return out;
+}
+
+std::vector<plan::Toolchain> rows(const Surroundings& surroundings) {
+  const TargetPlatform& target = target_platform(surroundings.platform);
+  if (is_foreign(surroundings)) return {zig(target), debian(target)};
+  plan::Toolchain fixed =
+      toolchain("host-fixed", "gcc", "g++", kCompileFixed + kFortify, Words{"-static", "-no-pie"} + kLink);
+  fixed.signs = kPieTrouble;
+  return {toolchain("musl", "musl-gcc", "", kCompile + kKernelHeaders, kMuslStaticPie + kLink), zig(target),
+          toolchain("host", "gcc", "g++", kCompile + kFortify, Words{"-static-pie"} + kLink), std::move(fixed)};
 }
 
 }  // namespace
 
-std::vector<plan::Toolchain> toolchains_for(CLanguage language, std::string_view choice, std::string_view platform) {
+std::vector<plan::Toolchain> toolchains_for(CLanguage language, std::string_view choice,
+                                            const Surroundings& surroundings) {
   std::vector<plan::Toolchain> found;
-  for (Row& row : rows(platform)) {
-    const std::string_view name = row.toolchain.name;
-    const bool is_chosen = choice == "auto" ? row.by_default : name == choice || name == cat(choice, "-fixed");
-    const bool can_build = language == CLanguage::c || !row.toolchain.cxx.empty();
-    if (is_chosen && can_build) found.push_back(std::move(row.toolchain));
+  for (plan::Toolchain& one : rows(surroundings)) {
+    const bool is_chosen = choice == "auto" || one.name == choice || one.name == cat(choice, "-fixed");
+    const bool can_build = language == CLanguage::c || !one.cxx.empty();
+    if (is_chosen && can_build) found.push_back(std::move(one));
   }
   return found;
 }
@@ -111,7 +124,9 @@ std::vector<plan::Toolchain> freestanding(std::vector<plan::Toolchain> toolchain
     drop(toolchain.link_flags);
     toolchain.compile_flags =
         Words{"-fno-pie", "-fno-stack-protector", "-fno-asynchronous-unwind-tables"} + toolchain.compile_flags;
-    toolchain.link_flags = Words{"-static", "-no-pie", "-Wl,-z,noseparate-code"} + toolchain.link_flags;
+    const Words fixed = {"-static", "-no-pie"};
+    const Words dense = toolchain.name == "zig" ? Words{} : Words{"-Wl,-z,noseparate-code"};
+    toolchain.link_flags = fixed + dense + toolchain.link_flags;
   }
   return toolchains;
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "detectors/detector.hpp"
 #include "plan/build_plan.hpp"
 
 namespace whittle::detectors {
@@ -13,7 +14,8 @@ enum class CLanguage { c, cpp };
 
 // The toolchains to try, in order: all that can build the language, or only the `choice` (auto, zig,
 // musl, host). Empty when the choice cannot build it.
-std::vector<plan::Toolchain> toolchains_for(CLanguage language, std::string_view choice, std::string_view platform);
+std::vector<plan::Toolchain> toolchains_for(CLanguage language, std::string_view choice,
+                                            const Surroundings& surroundings);
 
 // For Go, whose linker lays out the program and calls the compiler for the rest: a static program at a fixed address.
 std::vector<plan::Toolchain> for_cgo(std::vector<plan::Toolchain> toolchains);

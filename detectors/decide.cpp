@@ -55,6 +55,10 @@ void refuse_unknown_targets(const plan::Detection& detection, const Config& conf
 }
 
 void settle_toolchain(BuildPlan& plan, const plan::Detection& detection, const Config& config) {
+  if (config.toolchain && config.toolchain->value == "host") {
+    for (plan::Tool& tool : plan.tools) tool.downloads.clear();
+    for (plan::Toolchain& toolchain : plan.toolchains) toolchain.downloads.clear();
+  }
   const bool is_c = detection.language == "c" || detection.language == "cpp";
   if (!is_c) {
     plan.toolchain = "auto";
@@ -62,7 +66,8 @@ void settle_toolchain(BuildPlan& plan, const plan::Detection& detection, const C
   }
   take(plan, "toolchain", plan.toolchain, config.toolchain);
   if (!plan.toolchains.empty()) return;
-  throw Error(Exit::usage, cat("the toolchain ", backticked(plan.toolchain), " cannot build C++"))
+  throw Error(Exit::usage, cat("the toolchain ", backticked(plan.toolchain), " cannot build ",
+                               detection.language == "cpp" ? "C++" : "C", " for ", plan.platform))
       .at(plan.values["toolchain"].source)
       .hint("use `toolchain = \"host\"` or `toolchain = \"zig\"` under `[build]` in whittle.toml");
 }
@@ -200,6 +205,17 @@ void settle_budget(BuildPlan& plan, const Config& config) {
   limit("installed", plan.budget.installed, config.budget_installed);
 }
 
+// What is a warning otherwise.
+void settle_versions(BuildPlan& plan, const Config& config) {
+  if (!config.strict_versions || config.strict_versions->value != "always") return;
+  plan.values["strict-versions"] = {config.strict_versions->value, config.strict_versions->source};
+  for (plan::Tool& tool : plan.tools) {
+    if (tool.pin.empty()) continue;
+    tool.constraint += cat(tool.constraint.empty() ? "" : ",", tool.pin.starts_with('>') ? "" : "=", tool.pin);
+    tool.source = tool.pin_source;
+  }
+}
+
 void settle_build_environment(BuildPlan& plan, const Config& config) {
   for (const auto& [name, setting] : config.build_env) {
     for (plan::Step& step : plan.steps) step.env[name] = setting.value;
@@ -229,6 +245,7 @@ BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundi
   if (config.detector) plan.values["detector"] = {config.detector->value, config.detector->source};
   take(plan, "link", plan.link, config.link);
   settle_toolchain(plan, detection, config);
+  settle_versions(plan, config);
   settle_build_environment(plan, config);
   settle_image(plan, surroundings, options);
   settle_layers(plan, config);

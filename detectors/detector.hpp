@@ -21,7 +21,8 @@ struct Surroundings {
   const plan::SourceTree& context;
   std::string app_in_context = ".";  // path of the application root inside the context
   const plan::Config& config;
-  std::string platform;  // "linux/amd64"
+  std::string platform;   // "linux/amd64"
+  std::string host = {};  // the platform of the machine that builds; empty: the same
 };
 
 struct Detector {

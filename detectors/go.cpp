@@ -6,9 +6,11 @@
 #include "base/text.hpp"
 #include "detectors/cgo.hpp"
 #include "detectors/detector.hpp"
+#include "detectors/downloads.hpp"
 #include "detectors/go_module.hpp"
 #include "detectors/go_packages.hpp"
 #include "detectors/places.hpp"
+#include "detectors/version_files.hpp"
 
 namespace whittle::detectors {
 
@@ -329,6 +331,31 @@ std::string application_name(const Surroundings& surroundings, const Modules& mo
   return chosen.size() == 1 ? chosen.front().name : safe_name(surroundings.app.name());
 }
 
+// The toolchain line is a preference, no floor; without one, what the project's version file pins.
+plan::Tool fetchable(plan::Tool tool, const Modules& modules, const plan::BuildPlan& plan,
+                     const Surroundings& surroundings) {
+  const std::string& line = modules.toolchain.value;
+  std::string wanted = floor_of(std::string_view(line).substr(line.starts_with("go") ? 2 : 0));
+  if (!wanted.empty()) {
+    tool.pin = cat(">=", wanted);
+    tool.pin_source = plan.values.at("go toolchain").source;
+  }
+  std::vector<std::string> ignored;  // decide() tells what cannot be read
+  for (const VersionPin& pin : version_pins(surroundings.app, ignored)) {
+    const std::string version = floor_of(pin.version.value);
+    if (pin.tool != "go" || !tool.pin.empty() || numbers_of(version).size() < 3) continue;
+    wanted = version;
+    tool.pin = version;
+    tool.pin_source = pin.version.source;
+  }
+  tool.downloads = go_downloads(wanted);
+  for (plan::Download& download : go_downloads(floor_of(modules.go.value))) {
+    const bool is_known = std::find(tool.downloads.begin(), tool.downloads.end(), download) != tool.downloads.end();
+    if (!is_known) tool.downloads.push_back(std::move(download));
+  }
+  return tool;
+}
+
 std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const std::optional<Modules> modules = read_modules(surroundings);
   if (!modules) return std::nullopt;
@@ -372,7 +399,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   if (!modules->toolchain.value.empty()) {
     plan.values["go toolchain"] = {modules->toolchain.value, cat(modules->manifest, ":", modules->toolchain.line)};
   }
-  plan.tools.push_back(std::move(tool));
+  plan.tools.push_back(fetchable(std::move(tool), *modules, plan, surroundings));
   if (chosen.empty()) return detection;  // unknown targets: decide() names the known ones
 
   if (needs_download(surroundings, *modules)) plan.steps.push_back(fetch_step(surroundings));

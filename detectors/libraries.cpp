@@ -150,7 +150,8 @@ std::vector<std::string> optional_in_configure(std::string_view script) {
 void prefer_host_for(plan::BuildPlan& plan, const Libraries& libraries) {
   if (plan.toolchains.size() == 1) return;  // the configuration has chosen it
   for (plan::Toolchain& toolchain : plan.toolchains) {
-    if (toolchain.name == "musl") toolchain.unless_host_has = {libraries.begin(), libraries.end()};
+    const bool has_own_library = toolchain.name == "musl" || toolchain.name == "zig";
+    if (has_own_library) toolchain.unless_host_has = {libraries.begin(), libraries.end()};
   }
 }
 

@@ -7,6 +7,7 @@
 #include "detectors/installed_data.hpp"
 #include "detectors/makefile.hpp"
 #include "detectors/places.hpp"
+#include "detectors/target_platform.hpp"
 
 namespace whittle::detectors {
 
@@ -84,6 +85,7 @@ plan::Step compile_step(const Surroundings& surroundings, const MakeProject& pro
   const std::vector<std::string> goals = goals_of(programs);
   const auto command = [&](const std::vector<std::string>& compilers, const std::vector<std::string>& wanted) {
     std::vector<std::string> argv = {"make", "-j${jobs}"};
+    if (is_foreign(surroundings)) argv.insert(argv.end(), {"AR=${ar}", "RANLIB=${ranlib}", "STRIP=true"});
     for (const auto& words : {compilers, build_arguments(surroundings.config), wanted}) {
       argv.insert(argv.end(), words.begin(), words.end());
     }

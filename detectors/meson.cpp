@@ -5,6 +5,7 @@
 #include "detectors/detector.hpp"
 #include "detectors/meson_project.hpp"
 #include "detectors/places.hpp"
+#include "detectors/target_platform.hpp"
 
 namespace whittle::detectors {
 
@@ -15,6 +16,22 @@ constexpr std::string_view kOldest = "0.63";  // that knows --prefer-static
 
 bool speaks(const MesonProject& project, std::string_view language) {
   return std::find(project.languages.begin(), project.languages.end(), language) != project.languages.end();
+}
+
+// Compilers are given by the environment, which is the target's once there is a cross file.
+std::string cross_file(const TargetPlatform& target) {
+  return cat("[host_machine]\nsystem = 'linux'\ncpu_family = '", target.meson_family, "'\ncpu = '", target.processor,
+             "'\nendian = 'little'\n");
+}
+
+// zig's linker reads no thin archives, and Meson makes them where it can.
+constexpr std::string_view kArchiver =
+    "#!/bin/sh\nwhat=$(printf %s \"$1\" | tr -d T)\nshift\nexec ${ar} \"$what\" \"$@\"\n";
+
+// zig's linker is LLD, and only Meson 1.6 knows it by its own name.
+std::string compiler_that_names_its_linker(std::string_view compiler) {
+  return cat("#!/bin/sh\ncase \" $* \" in *\" -Wl,--version \"*) ", compiler,
+             " \"$@\" | sed 's/^zig ld/LLD/'; exit ;; esac\nexec ", compiler, " \"$@\"\n");
 }
 
 plan::Step configure_step(const Surroundings& surroundings, const MesonProject& project) {
@@ -39,6 +56,18 @@ plan::Step configure_step(const Surroundings& surroundings, const MesonProject& 
     step.env["CXXFLAGS"] = "${compile_flags}";
   }
   step.folder = step_folder(surroundings);
+  if (is_foreign(surroundings)) {
+    step.argv.insert(step.argv.end(), {"--cross-file", "${work}/platform.ini"});
+    step.env["AR"] = "${work}/compilers/ar";
+    step.env["CC"] = "${work}/compilers/cc";
+    step.files = {{"platform.ini", cross_file(target_platform(surroundings.platform))},
+                  {"compilers/ar", std::string(kArchiver)},
+                  {"compilers/cc", compiler_that_names_its_linker("${cc}")}};
+    if (speaks(project, "cpp")) {
+      step.env["CXX"] = "${work}/compilers/c++";
+      step.files["compilers/c++"] = compiler_that_names_its_linker("${cxx}");
+    }
+  }
   return step;
 }
 

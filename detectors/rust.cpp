@@ -7,6 +7,7 @@
 #include "detectors/cargo_manifest.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/places.hpp"
+#include "detectors/target_platform.hpp"
 
 namespace whittle::detectors {
 
@@ -85,12 +86,10 @@ std::optional<Crates> read_crates(const Surroundings& surroundings) {
   return crates;
 }
 
-std::string target_triple(std::string_view platform) {
-  const std::string_view architecture = platform.substr(platform.find('/') + 1);
-  if (architecture == "arm64") return "aarch64-unknown-linux-gnu";
-  if (architecture == "riscv64") return "riscv64gc-unknown-linux-gnu";
-  if (architecture.starts_with("arm")) return "armv7-unknown-linux-gnueabihf";
-  return "x86_64-unknown-linux-gnu";
+// For another machine with musl, whose start files and library come with Rust's own: nothing of the system is linked.
+std::string target_triple(const Surroundings& surroundings) {
+  const TargetPlatform& target = target_platform(surroundings.platform);
+  return std::string(is_foreign(surroundings) ? target.rust_musl : target.rust);
 }
 
 // `.cargo/config.toml` of the project, where cargo would see it from the application's folder.
@@ -124,7 +123,7 @@ CargoConfig read_cargo_config(const Surroundings& surroundings) {
       if (!text) continue;
       const Json root = parse_toml(*text, path, static_cast<int>(Exit::detector_failed)).root;
       // RUSTFLAGS in the environment hides these, so they are taken over; target flags hide build flags.
-      const std::string triple = target_triple(surroundings.platform);
+      const std::string triple = target_triple(surroundings);
       const Json targets = root.value("target", Json::object()), build = root.value("build", Json::object());
       if (targets.is_object() && targets.contains(triple) && targets[triple].contains("rustflags")) {
         append_flags(config.flags, targets[triple]);
@@ -141,10 +140,11 @@ CargoConfig read_cargo_config(const Surroundings& surroundings) {
 
 // Words joined by the unit separator, since paths may hold blanks. The work folder is no part of them:
 // it differs between builds, and cargo would build every dependency again. rustc is run with relative paths there.
-std::string encoded_flags(const std::vector<std::string>& projects_own, bool is_static) {
+std::string encoded_flags(const std::vector<std::string>& projects_own, bool is_static, bool is_for_another) {
   std::vector<std::string> flags = {"-Cstrip=symbols", "--remap-path-prefix=${cache:cargo}=/cargo",
                                     "--remap-path-prefix=${keep}=/keep"};
   if (is_static) flags.insert(flags.begin(), "-Ctarget-feature=+crt-static");
+  if (is_for_another) flags.insert(flags.end(), {"-Clinker=rust-lld", "-Clink-self-contained=yes"});
   flags.insert(flags.begin(), projects_own.begin(), projects_own.end());
   return join(flags, "\x1f");
 }
@@ -162,7 +162,7 @@ plan::Step fetch_step(const Surroundings& surroundings, const std::string& lock,
   } else {
     step.outputs = {joined("src", lock)};
   }
-  step.argv.insert(step.argv.end(), {"--target", target_triple(surroundings.platform)});
+  step.argv.insert(step.argv.end(), {"--target", target_triple(surroundings)});
   step.env = environment();
   step.folder = step_folder(surroundings);
   step.inputs = {"**/Cargo.toml", "**/Cargo.lock", "**/.cargo/*"};
@@ -176,7 +176,7 @@ plan::Step compile_step(const Surroundings& surroundings, const std::vector<Carg
   step.name = programs.size() == 1 ? cat("compile ", programs.front().name) : "compile";
   step.argv = {"cargo", "build", "--release", "--offline"};
   if (is_locked) step.argv.push_back("--locked");
-  step.argv.insert(step.argv.end(), {"--target", target_triple(surroundings.platform), "--target-dir", "${keep}/target",
+  step.argv.insert(step.argv.end(), {"--target", target_triple(surroundings), "--target-dir", "${keep}/target",
                                      "--jobs", "${jobs}", "--message-format=json-render-diagnostics"});
   std::set<std::string> packages;
   for (const CargoProgram& program : programs) packages.insert(program.package);
@@ -184,7 +184,8 @@ plan::Step compile_step(const Surroundings& surroundings, const std::vector<Carg
   for (const CargoProgram& program : programs) step.argv.insert(step.argv.end(), {"--bin", program.name});
   for (const std::string& argument : build_arguments(surroundings.config)) step.argv.push_back(argument);
   step.env = environment();
-  step.env["CARGO_ENCODED_RUSTFLAGS"] = encoded_flags(config.flags, !accepts_libraries(surroundings.config));
+  step.env["CARGO_ENCODED_RUSTFLAGS"] =
+      encoded_flags(config.flags, !accepts_libraries(surroundings.config), is_foreign(surroundings));
   step.folder = step_folder(surroundings);
   step.report = plan::Report::cargo_messages;
   return step;
@@ -281,12 +282,22 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   }
   name_application(plan, *crates, chosen, surroundings);
   plan.tools.push_back(cargo_tool(crates->built));
-  plan.tools.push_back({"cc", "", ""});  // rustc links with it
+  if (is_foreign(surroundings)) {
+    plan.tools.front().library = cat("lib/rustlib/", target_triple(surroundings), "/lib");
+  } else {
+    plan.tools.push_back({"cc", "", ""});  // rustc links with it
+  }
   if (!plan.tools.front().constraint.empty()) {
     plan.values["rust"] = {plan.tools.front().constraint.substr(2), plan.tools.front().source};
   }
   if (const std::optional<plan::Value> pinned = pinned_toolchain(surroundings.app))
     plan.values["rust toolchain"] = *pinned;
+  if (const auto found = plan.values.find("rust toolchain"); found != plan.values.end()) {
+    const std::string& channel = found->second.value;
+    const bool is_version = !channel.empty() && channel.find_first_not_of("0123456789.") == std::string::npos;
+    if (is_version) plan.tools.front().pin = channel;
+    if (is_version) plan.tools.front().pin_source = found->second.source;
+  }
   if (chosen.empty()) return detection;  // unknown targets: decide() names the known ones
 
   const std::string lock_path = joined(crates->lock_folder, "Cargo.lock");
@@ -305,7 +316,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   plan.steps.push_back(compile_step(surroundings, chosen, config, lock.has_value()));
   for (const CargoProgram& program : chosen) {
     plan::Output output;
-    output.built = cat("${keep}/target/", target_triple(surroundings.platform), "/release/");
+    output.built = cat("${keep}/target/", target_triple(surroundings), "/release/");
     output.installed = cat("/bin/", program.name);
     output.process = program.name;
     output.target = program.name;

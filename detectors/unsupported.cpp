@@ -25,7 +25,6 @@ constexpr std::array kRows = {
         "py ipynb", true},
     Row{"Java", "pom.xml build.gradle build.gradle.kts settings.gradle settings.gradle.kts gradlew build.xml", "java",
         true},
-    Row{"Zig", "build.zig", "zig", true},
     Row{"Ruby", "Gemfile *.gemspec config.ru Rakefile", "rb"},
     Row{"PHP", "composer.json index.php artisan", "php"},
     Row{".NET", "*.sln *.slnx *.csproj *.fsproj *.vbproj global.json", "cs fs vb"},

@@ -20,6 +20,7 @@ class PartialBlob : public Sink {
   // Throws Error(registry_content) when it gets more than the blob's size; the file is as before then.
   void write(Bytes bytes) override;
   void restart();
+  Digest digest() const { return hash_.digest(); }  // of what has come
   bool is_whole() const { return size() == blob_.size && hash_.digest() == blob_.digest; }
   // Of a whole one: makes it durable under its digest.
   void commit();

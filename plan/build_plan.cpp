@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "base/digest.hpp"
 #include "base/error.hpp"
 #include "base/files.hpp"
 #include "base/text.hpp"
@@ -217,6 +218,35 @@ Output output_of(Members& members) {
   return output;
 }
 
+Json json_of(const Download& download) {
+  Json json = {{"version", download.version}, {"program", download.program}};
+  if (!download.host.empty()) json["host"] = download.host;
+  if (!download.by.empty()) json["by"] = download.by;
+  if (download.by.empty()) json.update({{"url", download.url}, {"digest", download.digest}, {"size", download.size}});
+  return json;
+}
+
+Download download_of(Members& members) {
+  Download download;
+  download.host = members.take_or("host", std::string());
+  download.version = members.take<std::string>("version");
+  download.by = members.take_or("by", std::string());
+  download.program = members.take<std::string>("program");
+  members.check_relative(download.program, "program");
+  if (!download.by.empty()) return download;
+  download.url = members.take<std::string>("url");
+  download.digest = members.take<std::string>("digest");
+  if (!Digest::parse(download.digest)) throw members.refused(members.at("digest"), "must be a digest, `sha256:…`");
+  download.size = members.take<std::uint64_t>("size");
+  return download;
+}
+
+Json json_of(const std::vector<Download>& downloads) {
+  Json json = Json::array();
+  for (const Download& download : downloads) json.push_back(json_of(download));
+  return json;
+}
+
 Json json_of(const Toolchain& toolchain) {
   Json json = {{"name", toolchain.name},
                {"cc", toolchain.cc},
@@ -225,6 +255,10 @@ Json json_of(const Toolchain& toolchain) {
                {"linkFlags", toolchain.link_flags}};
   if (!toolchain.signs.empty()) json["signs"] = toolchain.signs;
   if (!toolchain.unless_host_has.empty()) json["unlessHostHas"] = toolchain.unless_host_has;
+  if (toolchain.ar != Toolchain{}.ar) json["ar"] = toolchain.ar;
+  if (toolchain.ranlib != Toolchain{}.ranlib) json["ranlib"] = toolchain.ranlib;
+  if (!toolchain.env.empty()) json["env"] = toolchain.env;
+  if (!toolchain.downloads.empty()) json["downloads"] = json_of(toolchain.downloads);
   return json;
 }
 
@@ -237,19 +271,30 @@ Toolchain toolchain_of(Members& members) {
   toolchain.link_flags = members.take_or("linkFlags", Words{});
   toolchain.signs = members.take_or("signs", Words{});
   toolchain.unless_host_has = members.take_or("unlessHostHas", Words{});
+  toolchain.ar = members.take_or("ar", toolchain.ar);
+  toolchain.ranlib = members.take_or("ranlib", toolchain.ranlib);
+  toolchain.env = members.take_or("env", Map{});
+  toolchain.downloads = members.take_list("downloads", download_of);
   return toolchain;
 }
 
 Json json_of(const Tool& tool) {
   Json json = {{"name", tool.name}, {"constraint", tool.constraint}};
   if (!tool.source.empty()) json["source"] = tool.source;
+  if (!tool.pin.empty()) json.update({{"pin", tool.pin}, {"pinSource", tool.pin_source}});
+  if (!tool.library.empty()) json["library"] = tool.library;
+  if (!tool.downloads.empty()) json["downloads"] = json_of(tool.downloads);
   return json;
 }
 
 Tool tool_of(Members& members) {
   return {.name = members.take<std::string>("name"),
           .constraint = members.take_or("constraint", std::string()),
-          .source = members.take_or("source", std::string())};
+          .source = members.take_or("source", std::string()),
+          .pin = members.take_or("pin", std::string()),
+          .pin_source = members.take_or("pinSource", std::string()),
+          .library = members.take_relative("library", true),
+          .downloads = members.take_list("downloads", download_of)};
 }
 
 Json json_of(const FileMapping& file) {

@@ -21,10 +21,26 @@ struct Value {
   bool operator==(const Value&) const = default;
 };
 
+// Where a tool can be had by a machine that lacks it. It is known by its digest, whether it was fetched already or not.
+struct Download {
+  std::string host;        // the machines that it runs on: "linux/amd64"; empty: all
+  std::string version;     // "0.15.2"
+  std::string by;          // the tool that fetches and verifies it; empty: whittle, from `url`
+  std::string url;         // of an archive (zip)
+  std::string digest;      // of the archive, "sha256:…"
+  std::uint64_t size = 0;  // of the archive, bytes
+  std::string program;     // below the archive's root, or below the folder that `by` keeps such tools in
+  bool operator==(const Download&) const = default;
+};
+
 struct Tool {
-  std::string name;        // "go", "cargo", "cmake", "ninja", "make", "cc", "c++"
-  std::string constraint;  // ">=1.25.3", empty: any
-  std::string source;      // where the constraint is from; empty without one
+  std::string name;                      // "go", "cargo", "cmake", "ninja", "make", "cc", "c++"
+  std::string constraint;                // ">=1.25.3", empty: any
+  std::string source;                    // where the constraint is from; empty without one
+  std::string pin = {};                  // the exact version that the project names: better, but not indispensable
+  std::string pin_source = {};           // "rust-toolchain.toml:2"
+  std::string library = {};              // below the folder above the program's: must be there for the platform
+  std::vector<Download> downloads = {};  // in the order of preference
   bool operator==(const Tool&) const = default;
 };
 
@@ -38,6 +54,9 @@ struct Toolchain {
   std::vector<std::string> signs;          // tried only when an earlier failure has one of these texts; empty: always
   // Passed over when the host has one of these libraries: they are made for the host's own C library.
   std::vector<std::string> unless_host_has;
+  std::string ar = "ar", ranlib = "ranlib";     // programs with arguments
+  std::map<std::string, std::string> env = {};  // of every step
+  std::vector<Download> downloads = {};         // of its program, when no toolchain of the plan is here
   bool operator==(const Toolchain&) const = default;
 };
 
@@ -73,10 +92,10 @@ struct Fallback {
 //   ${cache:NAME}     a folder shared by all builds (Go's build cache, cargo's home)
 //   ${jobs}           the number of jobs
 //   ${tool:NAME}      the path of a probed tool
-//   ${cc} ${cxx} ${compile_flags} ${link_flags}   of the toolchain that is being tried
 //   ${kernel_headers} a folder with the Linux kernel's headers of the host and nothing else
 //   ${path}           the PATH of the clean environment; in env values only
-// A word of argv that is exactly one of the last two becomes several words; elsewhere they are joined by spaces.
+//   ${cc} ${cxx} ${ar} ${ranlib} ${compile_flags} ${link_flags}   of the toolchain that is being tried
+// A word of argv that is exactly one of the last line becomes several words; elsewhere they are joined by spaces.
 struct Step {
   std::string name;  // "compile whoami"
   std::vector<std::string> argv;

@@ -24,7 +24,7 @@ struct ListSetting {
 struct Config {
   std::optional<Setting> name;
   // [build]
-  std::optional<Setting> detector, toolchain, link, timeout;
+  std::optional<Setting> detector, toolchain, link, timeout, strict_versions;
   std::optional<ListSetting> targets, args;
   std::map<std::string, Setting> build_env;
   // [image]

@@ -81,6 +81,10 @@ std::string check_form(std::string_view value) {
   return one_of<4>(value, {"auto", "plain", "chunked", "dual"});
 }
 
+std::string check_strict_versions(std::string_view value) {
+  return one_of<2>(value, {"always", "never"});
+}
+
 std::string check_gzip_twin(std::string_view value) {
   return one_of<2>(value, {"always", "never"});
 }
@@ -133,11 +137,12 @@ std::string check_filled(std::string_view value) {
   return value.empty() || value.find('\0') != std::string_view::npos ? "must not be empty" : "";
 }
 
-constexpr std::array<TextKey, 15> kTextKeys = {{
+constexpr std::array<TextKey, 16> kTextKeys = {{
     {"", "name", "WHITTLE_NAME", &Config::name, check_name},
     {"build", "detector", "WHITTLE_DETECTOR", &Config::detector, check_word},
     {"build", "toolchain", "WHITTLE_TOOLCHAIN", &Config::toolchain, check_toolchain},
     {"build", "link", "WHITTLE_LINK", &Config::link, check_link},
+    {"build", "strict-versions", "WHITTLE_STRICT_VERSIONS", &Config::strict_versions, check_strict_versions},
     {"build", "timeout", "WHITTLE_TIMEOUT", &Config::timeout, check_duration},
     {"image", "default", "WHITTLE_DEFAULT", &Config::default_process, check_filled},
     {"image", "user", "WHITTLE_USER", &Config::user, check_user},

@@ -22,6 +22,8 @@ constexpr std::array kTexts = std::to_array<KeyText>({
     {"build.detector", "Use this detector, whatever else matches."},
     {"build.targets", "Which programs to build; default: all."},
     {"build.toolchain", "Compilers of C and C++.", "auto zig musl host"},
+    {"build.strict-versions", "A tool of another version than the project pins is an error, not a warning.",
+     "always never"},
     {"build.link", "Static programs, or dynamic ones with exactly their loader and libraries.", "static closure"},
     {"build.timeout", "All steps together may take no longer, as `90s`, `10m` or `2h`."},
     {"build.args", "Words that are added to the build tool's command line."},

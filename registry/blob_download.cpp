@@ -9,12 +9,19 @@
 namespace whittle::registry {
 
 BlobDownload::BlobDownload(Session& session, const oci::Descriptor& blob, oci::BlobStore& into, EventSink& events)
+    : BlobDownload(session, blob, into, events,
+                   {.target = session.path(cat("blobs/", blob.digest.str())), .name = short_name(blob)}) {}
+
+BlobDownload::BlobDownload(Session& session, const oci::Descriptor& blob, oci::BlobStore& into, EventSink& events,
+                           const Elsewhere& elsewhere)
     : session_(session),
       blob_(blob),
+      target_(elsewhere.target),
+      name_(elsewhere.name),
       events_(events),
-      meter_(cat("pull ", short_name(blob)), blob.size, events),
+      meter_(cat("pull ", name_), blob.size, events),
       partial_(into, blob) {
-  if (partial_.size() > 0) events.verbose(cat(short_name(blob), ": ", human_size(partial_.size()), " were there"));
+  if (partial_.size() > 0) events.verbose(cat(name_, ": ", human_size(partial_.size()), " were there"));
 }
 
 void BlobDownload::run() {
@@ -24,7 +31,7 @@ void BlobDownload::run() {
     const Error error = different();
     partial_.restart();
     if (!is_first) throw error;
-    events_.warn(cat(short_name(blob_), " arrived damaged; fetching it once more"));
+    events_.warn(cat(name_, " arrived damaged; fetching it once more"));
     asks_for_ranges_ = false;
   }
   partial_.commit();
@@ -36,7 +43,7 @@ void BlobDownload::fetch() {
   if (partial_.size() == blob_.size) return;
   Request last;
   const Trial trial = session_.repeat(
-      cat("download of ", short_name(blob_)), [&](int) { return attempt(last); }, [&] { return partial_.size(); });
+      cat("download of ", name_), [&](int) { return attempt(last); }, [&] { return partial_.size(); });
   const auto* response = std::get_if<HttpResponse>(&trial.outcome);
   if (!nonsense_.empty() || (response != nullptr && response->ok())) return;
   throw session_.error(last, trial);
@@ -47,9 +54,9 @@ Outcome BlobDownload::attempt(Request& last) {
   if (!asks_for_ranges_ && partial_.size() > 0) partial_.restart();
   // From its beginning only once: a range is asked for again when this try breaks off.
   asks_for_ranges_ = true;
-  last = {.doing = cat("download of ", short_name(blob_)),
-          .target = session_.path(cat("blobs/", blob_.digest.str())),
-          .sink = [this](const HttpResponse& head) { return receiver(head); }};
+  last = {.doing = cat("download of ", name_), .target = target_, .sink = [this](const HttpResponse& head) {
+            return receiver(head);
+          }};
   if (partial_.size() > 0) last.headers = {{"Range", cat("bytes=", partial_.size(), "-")}};
   try {
     return judged(session_.attempt(last));
@@ -88,10 +95,9 @@ Outcome BlobDownload::judged(Outcome outcome) {
 }
 
 Error BlobDownload::different() const {
-  Error error(Exit::registry_content,
-              cat(backticked(session_.host()), " sent something else than ", short_name(blob_)));
+  Error error(Exit::registry_content, cat(backticked(session_.host()), " sent something else than ", name_));
   if (!nonsense_.empty()) return std::move(error.cause(nonsense_).note("nothing of it was kept"));
-  error.cause(cat("the blob ", blob_.digest.str(), " is not what was promised"));
+  error.cause(cat("the blob ", blob_.digest.str(), " was promised, and ", partial_.digest().str(), " came"));
   return std::move(error.note("nothing of it was kept"));
 }
 

@@ -13,8 +13,14 @@ namespace whittle::registry {
 
 class BlobDownload {
  public:
-  // All are borrowed.
+  // All are borrowed. `target` is where it lies when that is no repository: a path on the session's host, and what to
+  // call it.
+  struct Elsewhere {
+    std::string target, name;
+  };
   BlobDownload(Session& session, const oci::Descriptor& blob, oci::BlobStore& into, EventSink& events);
+  BlobDownload(Session& session, const oci::Descriptor& blob, oci::BlobStore& into, EventSink& events,
+               const Elsewhere& elsewhere);
   // The blob is in the store on return. Throws Error(registry_content) when the registry has something else.
   void run();
 
@@ -40,6 +46,7 @@ class BlobDownload {
 
   Session& session_;
   const oci::Descriptor& blob_;
+  const std::string target_, name_;
   EventSink& events_;
   Meter meter_;
   oci::PartialBlob partial_;

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/tool_table.hpp"
+#include "builder/versions.hpp"
 #include "tests/support/fake_runner.hpp"
 
 using namespace whittle;

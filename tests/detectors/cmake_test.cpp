@@ -71,9 +71,9 @@ TEST_CASE("CMake is configured for static programs and asked for its model") {
   CHECK(plan.steps[1].argv == Strings{"cmake", "--build", "${work}/build", "--parallel", "${jobs}", "--target", "app"});
   CHECK(plan.steps[1].report == plan::Report::cmake_file_api);
   CHECK(plan.steps[1].report_folder == "build");
-  REQUIRE(plan.toolchains.size() == 3);
+  REQUIRE(plan.toolchains.size() == 4);
   CHECK(plan.toolchains[0].name == "musl");
-  CHECK(plan.toolchains[1].name == "host");
+  CHECK(plan.toolchains[1].name == "zig");
   CHECK_FALSE(plan.leaves_source_alone);
 }
 
@@ -81,14 +81,14 @@ TEST_CASE("C++ is what its sources say, and is not tried with a compiler that la
   const plan::BuildPlan cpp =
       Project(Files{{"CMakeLists.txt", "project(x)\nadd_executable(x main.cpp)\n"}, {"main.cpp", ""}}).plan();
   CHECK(cpp.language == "cpp");
-  REQUIRE(cpp.toolchains.size() == 2);
-  CHECK(cpp.toolchains[0].name == "host");
+  REQUIRE(cpp.toolchains.size() == 3);
+  CHECK(cpp.toolchains[0].name == "zig");
   CHECK(cpp.steps[0].env.at("CXX") == "${cxx}");
   const plan::BuildPlan c =
       Project(Files{{"CMakeLists.txt", "project(x)\nadd_executable(x main.c)\n"}, {"main.c", ""}, {"tests/t.cpp", ""}})
           .plan();
   CHECK(c.language == "c");
-  CHECK(c.toolchains.size() == 3);
+  CHECK(c.toolchains.size() == 4);
 }
 
 TEST_CASE("tests, examples, imported, alias and excluded targets are no programs") {

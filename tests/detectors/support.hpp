@@ -32,7 +32,8 @@ class Project {
             .context = inside_ == "." ? app_ : context_,
             .app_in_context = inside_,
             .config = config_,
-            .platform = platform};
+            .platform = platform,
+            .host = host};
   }
   detectors::Survey survey() const { return detectors::survey(surroundings()); }
   plan::BuildPlan plan() const {
@@ -52,7 +53,7 @@ class Project {
     return error_of([this] { plan(); });
   }
 
-  std::string platform = "linux/amd64";
+  std::string platform = "linux/amd64", host;
   detectors::DecideOptions options;
 
  private:

@@ -144,12 +144,14 @@ class BadInput(WhittleTestCase):
             "missing_toolchain",
             30,
             {"go.mod": "module example.test/x\n\ngo 1.19\n", "main.go": "package main\n\nfunc main() {}\n"},
+            "--toolchain",
+            "host",
             env={"PATH": str(tools)},
         )
 
     def test_a_toolchain_that_is_too_old(self):
         tree = self.write_tree("tree", {"go.mod": "module example.test/x\n\ngo 1.999\n", "main.go": "package main\n\nfunc main() {}\n"})
-        result = self.whittle("build", str(tree), expect=30)
+        result = self.whittle("build", str(tree), "--toolchain", "host", expect=30)
         self.assertIn("1.999", result.stderr)
         self.assertIn("go.mod:3", result.stderr)
 

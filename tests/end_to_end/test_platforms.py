@@ -14,7 +14,13 @@ GO = {
 }
 
 
+# Debian's compilers for other machines may be here, and then nothing would be fetched.
+ZIG = '[build]\ntoolchain = "zig"\n'
+
+
 class Platforms(WhittleTestCase):
+    shared_cache = True  # of the compiler, which is large
+
     def build_all(self, tree, *arguments):
         result = self.whittle("build", tree, "--json", "--platform", ",".join(PLATFORMS), *arguments)
         return result.json
@@ -61,6 +67,27 @@ class Platforms(WhittleTestCase):
         tree = self.write_tree("tree", GO)
         refused = self.whittle("build", "--platform", "linux/s390x", tree, expect=2)
         self.assertIn("it builds for linux/amd64, linux/arm64, linux/arm/v7, linux/riscv64", refused.stderr)
+
+    def test_c_program_is_built_by_a_compiler_that_is_fetched_and_runs_everywhere(self):
+        source = '#include <stdio.h>\nint main(void) { printf("%d bit\\n", (int)(8 * sizeof(void *))); }\n'
+        images = self.images_of(self.build_all(self.write_tree("tree", {"bits.c": source, "whittle.toml": ZIG})))
+        for platform, image in images.items():
+            self.assertEqual(self.run_emulated(image), "32 bit\n" if platform == "linux/arm/v7" else "64 bit\n")
+        self.assert_store_valid()
+
+    def test_cmake_project_with_a_static_library_is_built_for_another_machine(self):
+        tree = self.write_tree(
+            "tree",
+            {
+                "CMakeLists.txt": "cmake_minimum_required(VERSION 3.10)\nproject(sum C)\nadd_library(add STATIC add.c)\n"
+                "add_executable(sum main.c)\ntarget_link_libraries(sum add)\ninstall(TARGETS sum)\n",
+                "add.c": "int add(int a, int b) { return a + b; }\n",
+                "main.c": '#include <stdio.h>\nint add(int, int);\nint main(void) { printf("%d\\n", add(40, 2)); }\n',
+                "whittle.toml": ZIG,
+            },
+        )
+        digest = self.whittle("build", "--platform", "linux/riscv64", tree).stdout.strip().split("@")[1]
+        self.assertEqual(self.run_emulated(self.layout().image(digest, architecture="riscv64")), "42\n")
 
 
 if __name__ == "__main__":

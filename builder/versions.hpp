@@ -1,0 +1,18 @@
+// Versions of tools: found in what they say of themselves, and compared with what a project asks for.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace whittle::builder {
+
+// The first version number of a line: "1.26.8" in "go version go1.26.8 linux/amd64"; empty without one.
+std::string version_in(std::string_view line);
+
+// "1.25.3" against ">=1.25", "<2", "=1.2" (also 1.2.7), "" (any); a comma joins several.
+bool satisfies(std::string_view version, std::string_view constraint);
+
+// The same for a pin: "1.2.3" is that version alone, a constraint is itself, "" is any.
+bool satisfies_pin(std::string_view version, std::string_view pin);
+
+}  // namespace whittle::builder

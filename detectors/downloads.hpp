@@ -1,0 +1,23 @@
+// Toolchains that a machine without them can have from their ecosystem's registry, as data: one pinned file for each.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plan/build_plan.hpp"
+
+namespace whittle::detectors {
+
+// The compiler that C and C++ are built with when nothing else can: https://pypi.org/project/ziglang/
+std::vector<plan::Download> zig_downloads();
+// Of that version, "0.15.2"; nothing when it is not one of those that whittle knows the digest of.
+std::vector<plan::Download> zig_downloads(std::string_view version);
+// The versions of zig that are known, the newest last.
+std::vector<std::string> known_zig_versions();
+
+// A version of Go, fetched by any Go that is there; without a version, the one that a machine without Go begins with.
+// The checksum database vouches for the first, whittle for the second. https://go.dev/doc/toolchain
+std::vector<plan::Download> go_downloads(std::string_view version);
+
+}  // namespace whittle::detectors
