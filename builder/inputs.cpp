@@ -166,19 +166,10 @@ class Mapped {
   std::vector<std::string> places_;  // relative to the root; "" is all of it
 };
 
-struct Listing {
-  std::vector<SourceFile> files, only_mapped;
-  Sighting sighting;
-};
-
-// `left_out` are the folders that `list_source` left out.
-Listing listing_of(const std::vector<SourceFile>& files, const std::vector<std::string>& left_out,
-                   const Mapped& mapped) {
-  Listing listing{.files = files, .only_mapped = mapped.below(left_out), .sighting = {}};
-  const Sighting seen = sighting_of(listing.files), others = sighting_of(listing.only_mapped);
-  listing.sighting = {.digest = digest_of(cat(seen.digest.str(), others.digest.str())),
-                      .last_change = std::max(seen.last_change, others.last_change)};
-  return listing;
+Sighting sighting_of_both(const std::vector<SourceFile>& files, const std::vector<SourceFile>& only_mapped) {
+  const Sighting seen = sighting_of(files), others = sighting_of(only_mapped);
+  return {.digest = digest_of(cat(seen.digest.str(), others.digest.str())),
+          .last_change = std::max(seen.last_change, others.last_change)};
 }
 
 // One look at a tree for all plans of it: each file is asked for its status once, and what was digested for one plan is
@@ -193,9 +184,9 @@ class Look {
 
   void add_digests(const plan::BuildPlan& plan, Inputs& inputs) {
     const Mapped mapped(plan.image, root_);
-    auto [files, only_mapped, sighting] = listing_of(files_, left_out_, mapped);
-    inputs.files = std::move(files);
-    inputs.sighting = sighting;
+    std::vector<SourceFile> only_mapped = mapped.below(left_out_);
+    inputs.files = files_;
+    inputs.sighting = sighting_of_both(files_, only_mapped);
     inputs.looked_at = looked_at_;
     if (!plan.toolchains.empty()) {
       std::erase_if(inputs.files, [&](const SourceFile& file) {
@@ -268,8 +259,8 @@ bool are_untouched(const Inputs& inputs, const plan::BuildPlan& plan, const Host
   if (inputs.sighting.last_change >= inputs.looked_at) return false;
   std::vector<std::string> left_out;
   const std::vector<SourceFile> files = list_source(inputs.source, host.cache, &left_out);
-  const Mapped mapped(plan.image, inputs.source);
-  return listing_of(files, left_out, mapped).sighting.digest == inputs.sighting.digest;
+  const std::vector<SourceFile> only_mapped = Mapped(plan.image, inputs.source).below(left_out);
+  return sighting_of_both(files, only_mapped).digest == inputs.sighting.digest;
 }
 
 Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs) {

@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/commands.hpp"
+#include "cli/delivery.hpp"
 #include "cli/image_source.hpp"
 #include "registry/referrers.hpp"
 #include "registry/repository.hpp"

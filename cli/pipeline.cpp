@@ -10,64 +10,19 @@
 #include "builder/stat_index.hpp"
 #include "cli/budget.hpp"
 #include "cli/build_record.hpp"
+#include "cli/delivery.hpp"
 #include "cli/image_source.hpp"
 #include "cli/origins.hpp"
 #include "cli/platforms.hpp"
 #include "cli/probe.hpp"
 #include "cli/tool_downloads.hpp"
-#include "cli/version_control.hpp"
-#include "detectors/context.hpp"
 #include "layers/assembler.hpp"
 #include "layers/root_filesystem.hpp"
 #include "plan/config_keys.hpp"
-#include "plan/plan_list.hpp"
-#include "registry/image_sink.hpp"
 
 namespace whittle::cli {
 
 namespace {
-
-plan::Config command_line_config(const BuildOptions& options) {
-  plan::Config config;
-  const auto set = [&](std::optional<plan::Setting> plan::Config::*member, const std::string& value, const char* flag) {
-    if (!value.empty()) config.*member = plan::checked_setting(member, value, flag);
-  };
-  if (!options.tag.empty()) config.name = plan::Setting{oci::Reference::parse(options.tag).name(), "--tag"};
-  set(&plan::Config::detector, options.detector, "--detector");
-  set(&plan::Config::toolchain, options.toolchain, "--toolchain");
-  set(&plan::Config::link, options.link, "--link");
-  set(&plan::Config::timeout, options.timeout, "--timeout");
-  set(&plan::Config::compression, options.compression, "--compression");
-  if (options.strict_versions) config.strict_versions = plan::Setting{"always", "--strict-versions"};
-  if (options.gzip_twin) config.gzip_twin = plan::Setting{"always", "--gzip-twin"};
-  if (options.release) config.compression = plan::Setting{std::string(kReleaseCompression), "--release"};
-  if (!options.targets.empty()) config.targets = plan::ListSetting{options.targets, "--target"};
-  if (!options.program.empty()) {
-    config.targets = plan::ListSetting{{options.program}, "--all"};
-    config.default_process = plan::Setting{options.program, "--all"};
-  }
-  return config;
-}
-
-// The image's time and labels: SOURCE_DATE_EPOCH, else the commit's time, else 0.
-detectors::DecideOptions provenance_of(const fs::path& folder, Session& session) {
-  detectors::DecideOptions options{.created = "0", .created_source = "default", .labels = {}};
-  if (const std::optional<Commit> commit = read_commit(folder)) {
-    options.labels = labels_of(*commit);
-    options.created = std::to_string(std::max<std::int64_t>(0, commit->committed));
-    options.created_source = cat("commit ", commit->revision.substr(0, 12));
-  }
-  const std::string epoch = session.variable("SOURCE_DATE_EPOCH");
-  if (epoch.empty()) return options;
-  // Beyond the year 9999 the time has no RFC 3339 form.
-  const std::optional<std::uint64_t> seconds = parse_number(epoch);
-  if (!seconds || *seconds > 253'402'300'799) {
-    throw Error(Exit::usage, cat("`SOURCE_DATE_EPOCH` is ", backticked(epoch), ", not a time in seconds since 1970"));
-  }
-  options.created = epoch;
-  options.created_source = "SOURCE_DATE_EPOCH";
-  return options;
-}
 
 // Everything besides the builder's inputs that decides the image's bytes.
 Digest image_key(const builder::InputKey& inputs, const plan::BuildPlan& plan, const layers::BaseFacts& facts,
@@ -103,44 +58,6 @@ oci::Reference image_name(const plan::BuildPlan& plan, const BuildOptions& optio
   }
   name.tag = name.tag_or_latest();
   return name;
-}
-
-void refuse_impossible_delivery(const BuildOptions& options, const oci::Reference& name) {
-  if (options.push && name.host.empty()) {
-    throw Error(Exit::usage, cat("cannot push ", backticked(name.str()), ": the name has no registry"))
-        .hint("name one, as in `whittle build -t registry.example/team/app:1 --push`");
-  }
-  for (const std::string& output : options.outputs) {
-    if (output.starts_with("oci:") && output.size() > 4) continue;
-    if (output.starts_with("archive:") && output.size() > 8) continue;
-    throw Error(Exit::usage, cat("cannot write to ", backticked(output)))
-        .hint("an output is `oci:DIR` or `archive:FILE`");
-  }
-}
-
-}  // namespace
-
-void deliver_to(registry::ImageSink& sink, const oci::Descriptor& root, const oci::BlobSource& blobs,
-                Session& session) {
-  const registry::Delivery delivery =
-      registry::deliver(root, blobs, sink, session.transfers(), session.events(), session.stop());
-  session.events().info(delivery.unchanged
-                            ? cat(sink.where(), ": already there")
-                            : cat(sink.where(), ": ", delivery.sent_blobs, " blobs sent (",
-                                  human_size(delivery.sent_bytes), "), ", delivery.reused_blobs, " were there"));
-}
-
-namespace {
-
-void deliver(const BuildResult& result, const BuildOptions& options, const oci::BlobStore& blobs, Session& session) {
-  for (const std::string& output : options.outputs) {
-    session.events().emit(StageStarted{"export", printable(output)});
-    const std::string name = store_name(result.name);
-    const auto sink = output.starts_with("oci:") ? registry::layout_sink(output.substr(4), name, session.events())
-                                                 : registry::archive_sink(output.substr(8), name);
-    deliver_to(*sink, result.root, blobs, session);
-  }
-  if (options.push) push_image(result.root, blobs, result.name, options.allow_http, session);
 }
 
 // What a client fetches that can read everything.
@@ -181,57 +98,6 @@ BuildRecords::Record make_image(const plan::BuildPlan& plan, const builder::Inpu
   Origins(session.cache_folder() / "origins").remember(image.config.digest, origins);
   return {image.manifest, built.warnings, installed};
 }
-
-}  // namespace
-
-detectors::Surroundings OpenedTree::surroundings(const std::string& platform) const {
-  return {.app = app,
-          .context = context(),
-          .app_in_context = app_in_context,
-          .config = config,
-          .platform = platform,
-          .host = oci::Platform::host().str()};
-}
-
-OpenedTree open_tree(const BuildOptions& options, Session& session) {
-  plan::DiskTree app(options.folder);
-  plan::Config config = merged(plan::read_config(app), plan::config_from_environment(session.environment()));
-  OpenedTree tree{.app = std::move(app),
-                  .context_tree = std::nullopt,
-                  .app_in_context = ".",
-                  .config = merged(std::move(config), command_line_config(options)),
-                  .platforms = platforms_of(options.platforms)};
-  if (const std::optional<fs::path> context = detectors::find_context(tree.app.root())) {
-    tree.context_tree.emplace(*context);
-    tree.app_in_context = tree.app.root().lexically_relative(*context).native();
-  }
-  return tree;
-}
-
-std::vector<plan::BuildPlan> make_plans(const OpenedTree& tree, const BuildOptions& options, Session& session) {
-  if (!options.plan_file.empty()) {
-    return plan::plans_from_json(parse_json(read_file(options.plan_file), options.plan_file), options.plan_file);
-  }
-  const detectors::DecideOptions provenance = provenance_of(tree.app.root(), session);
-  std::vector<plan::BuildPlan> plans;
-  for (const std::string& platform : tree.platforms) {
-    const detectors::Surroundings surroundings = tree.surroundings(platform);
-    const detectors::Survey survey = detectors::survey(surroundings);
-    plans.push_back(detectors::decide(detectors::verdict(survey, surroundings), surroundings, provenance));
-  }
-  return plans;
-}
-
-void warn_once(const std::vector<plan::BuildPlan>& plans, EventSink& events) {
-  std::set<std::string> said;
-  for (const plan::BuildPlan& plan : plans) {
-    for (const std::string& warning : plan.warnings) {
-      if (said.insert(warning).second) events.warn(warning);
-    }
-  }
-}
-
-namespace {
 
 // The images of a tree's plans, one for each platform: those whose inputs were built before, and the others.
 class Images {
@@ -305,10 +171,6 @@ class Images {
   bool is_unchanged_ = false;
 };
 
-}  // namespace
-
-namespace {
-
 void refuse_failed_probe(const std::vector<proof::Finding>& findings, const oci::Reference& name, EventSink& events) {
   for (const proof::Finding& finding : findings) {
     if (finding.severity == proof::Finding::Severity::fact) events.info(finding.text);
@@ -322,20 +184,6 @@ void refuse_failed_probe(const std::vector<proof::Finding>& findings, const oci:
 }
 
 }  // namespace
-
-std::vector<std::string> programs_of(const BuildOptions& options, Session& session) {
-  const OpenedTree tree = open_tree(options, session);
-  const detectors::Surroundings surroundings = tree.surroundings(tree.platforms.front());
-  const detectors::Survey survey = detectors::survey(surroundings);
-  std::vector<std::string> programs;
-  for (const plan::Output& output : detectors::verdict(survey, surroundings).plan.outputs) {
-    if (output.kind == plan::Output::Kind::program) programs.push_back(output.process);
-    if (!output.process.empty()) continue;
-    throw Error(Exit::usage, "`--all` cannot know the programs of this tree before it is built")
-        .hint("name them: `--target NAME` for each, or `targets = [\"…\"]` under `[build]` in whittle.toml");
-  }
-  return programs;
-}
 
 BuildResult build_image(const BuildOptions& options, Session& session) {
   EventSink& events = session.events();
@@ -378,16 +226,8 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   if (options.probe) refuse_failed_probe(probe_image(store.blobs(), result.root, session), result.name, events);
 
   // Takes it where it was asked to go: blobs before config before manifest before tag.
-  deliver(result, options, store.blobs(), session);
+  deliver(result.root, result.name, options, store.blobs(), session);
   return result;
-}
-
-void push_image(const oci::Descriptor& root, const oci::BlobSource& blobs, const oci::Reference& name, bool allow_http,
-                Session& session) {
-  session.events().emit(StageStarted{"push", name.str()});
-  const registry::ClientOptions options = session.client_options(allow_http);
-  const auto sink = registry::registry_sink(name, session.transport(), options, session.events(), session.stop());
-  with_context(cat("cannot push ", backticked(name.str())), [&] { deliver_to(*sink, root, blobs, session); });
 }
 
 }  // namespace whittle::cli
