@@ -14,7 +14,7 @@ namespace {
 
 struct KeyText {
   std::string_view key, text;
-  std::string_view choices = "";  // separated by spaces; empty: not a choice
+  std::string_view choices = {};  // separated by spaces; empty: not a choice
 };
 
 constexpr std::array kTexts = std::to_array<KeyText>({
