@@ -9,6 +9,8 @@
 
 #include <cstring>
 
+#include "base/files.hpp"
+
 namespace whittle {
 
 namespace {
@@ -77,6 +79,13 @@ Digest digest_of(Bytes bytes) {
 
 Digest digest_of(std::string_view text) {
   return digest_of(bytes_of(text));
+}
+
+Digest digest_of_file(const std::filesystem::path& path) {
+  FileSource source(path);
+  HashSink hash;
+  copy(source, hash);
+  return hash.digest();
 }
 
 }  // namespace whittle

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -39,6 +40,8 @@ class Hasher {
 
 Digest digest_of(Bytes bytes);
 Digest digest_of(std::string_view text);
+// Of what the file holds.
+Digest digest_of_file(const std::filesystem::path& path);
 
 // Hashes and counts what passes.
 class HashSink : public Sink {

@@ -109,16 +109,18 @@ AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
-void AtomicFile::write(Bytes bytes) {
+void write_all(const FileDescriptor& file, Bytes bytes, const fs::path& path) {
   while (!bytes.empty()) {
-    const ssize_t size = ::write(file_.get(), bytes.data(), bytes.size());
-    if (size < 0) {
-      if (errno == EINTR) continue;
-      throw file_error("write", temporary_);
-    }
+    const ssize_t size = ::write(file.get(), bytes.data(), bytes.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) throw file_error("write", path);
     bytes = bytes.subspan(static_cast<std::size_t>(size));
-    written_ += static_cast<std::uint64_t>(size);
   }
+}
+
+void AtomicFile::write(Bytes bytes) {
+  write_all(file_, bytes, temporary_);
+  written_ += bytes.size();
   // The sync at the end is short when most of the file is on its way already. Advice: failing is harmless.
   if (written_ - started_ < kWriteBehind) return;
   ::sync_file_range(file_.get(), static_cast<off_t>(started_), static_cast<off_t>(written_ - started_),
@@ -265,11 +267,7 @@ void copy_file(const fs::path& from, const fs::path& to) {
     std::array<std::byte, 64 * 1024> buffer{};
     ssize_t got = 0;
     while ((got = ::read(source.get(), buffer.data(), buffer.size())) > 0) {
-      for (ssize_t done = 0; done < got;) {
-        const ssize_t put = ::write(target.get(), buffer.data() + done, static_cast<std::size_t>(got - done));
-        if (put < 0) throw file_error("write", to);
-        done += put;
-      }
+      write_all(target, std::span(buffer).first(static_cast<std::size_t>(got)), to);
     }
     if (got < 0) throw read_error("read", from);
     break;

@@ -57,6 +57,9 @@ class FileSource : public Source {
   fs::path name_;
 };
 
+// Writes all of `bytes`; an error names `path`.
+void write_all(const FileDescriptor& file, Bytes bytes, const fs::path& path);
+
 // A file that appears under its final name only by `commit`, complete and synced, or not at all.
 // The temporary file lies in `folder`, which must exist; names start with `.tmp-`. It is locked (flock)
 // while its writer lives, so that `remove_abandoned` can tell what a killed process left behind.

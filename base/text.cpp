@@ -300,6 +300,10 @@ class Components {
 
 }  // namespace
 
+std::string last_part(std::string_view path) {
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
 bool matches_glob(std::string_view pattern, std::string_view path) {
   // By backtracking to the last `**`, which is enough: what an earlier one could take, it can take too.
   Components wanted(pattern), given(path);

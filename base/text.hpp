@@ -59,6 +59,9 @@ std::optional<std::uint64_t> parse_number(std::string_view text);
 // The candidate with the least edit distance, when it is near enough to be what was meant.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
+// "b" of "a/b".
+std::string last_part(std::string_view path);
+
 // `*` and `?` within a path component, `**` across components, `[abc]`; no braces.
 bool matches_glob(std::string_view pattern, std::string_view path);
 

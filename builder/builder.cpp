@@ -1,9 +1,9 @@
 #include "builder/builder.hpp"
 
+#include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/attempt.hpp"
-#include "builder/deadline.hpp"
 #include "builder/inputs.hpp"
 #include "builder/kernel_headers.hpp"
 #include "builder/results.hpp"

@@ -5,13 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/archive.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/environment.hpp"
-#include "builder/versions.hpp"
+#include "plan/versions.hpp"
 
 namespace whittle::builder {
 
@@ -52,12 +51,7 @@ void unpack_file(Source& content, const fs::path& to) {
   for (std::size_t size = 0; (size = content.read(room)) > 0;) {
     const Bytes bytes(room.data(), size);
     if (head.size() < 4) head += text_of(bytes.first(std::min<std::size_t>(size, 4)));
-    for (Bytes rest = bytes; !rest.empty();) {
-      const ssize_t written = ::write(file.get(), rest.data(), rest.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) throw system_error(Exit::export_failed, cat("cannot write ", backticked(to.native())));
-      rest = rest.subspan(static_cast<std::size_t>(written));
-    }
+    write_all(file, bytes, to);
   }
   if (is_program(head)) ::fchmod(file.get(), 0755);
 }
@@ -159,8 +153,8 @@ ProbedTool promised(const std::string& name, const plan::Download& download, std
 const plan::Download* fitting_download(std::span<const plan::Download> downloads, std::string_view constraint,
                                        std::string_view pin, const Host& host) {
   const auto fits = [&](const plan::Download& download) {
-    return (download.host.empty() || download.host == host.platform) && satisfies(download.version, constraint) &&
-           satisfies_pin(download.version, pin);
+    return (download.host.empty() || download.host == host.platform) && plan::satisfies(download.version, constraint) &&
+           plan::satisfies_pin(download.version, pin);
   };
   const auto found = std::find_if(downloads.begin(), downloads.end(), fits);
   return found == downloads.end() ? nullptr : &*found;

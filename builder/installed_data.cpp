@@ -45,15 +45,11 @@ void find_names(const fs::path& file, const std::set<std::string>& names, std::s
   constexpr std::size_t kLongest = 4096;
   for (std::size_t size = source.read(room); size > 0; size = source.read(room)) {
     if (text.size() > kLongest) text.erase(0, text.size() - kLongest);
-    for (std::size_t i = 0; i < size; ++i) text += static_cast<char>(room[i]);
+    text += text_of(Bytes(room).first(size));
     for (const std::string& name : names) {
       if (!found.contains(name) && has_name(text, name)) found.insert(name);
     }
   }
-}
-
-std::string last_part(std::string_view path) {
-  return std::string(path.substr(path.rfind('/') + 1));
 }
 
 // The program that `entry`, in a folder of programs, is another name of.

@@ -13,13 +13,6 @@ namespace {
 
 constexpr std::string_view kSchema = "whittle.step/1";
 
-Digest digest_of_file(const fs::path& path) {
-  FileSource source(path);
-  HashSink hash;
-  copy(source, hash);
-  return hash.digest();
-}
-
 Json to_json(const CachedFile& file) {
   // Paths may hold any bytes; JSON holds UTF-8.
   Json path = Json::array();

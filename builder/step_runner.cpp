@@ -61,14 +61,7 @@ class LogFile {
       : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)), path_(path) {
     if (!file_) throw system_error(Exit::export_failed, cat("cannot create ", backticked(path.native())));
   }
-  void write(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t size = ::write(file_.get(), text.data(), text.size());
-      if (size < 0 && errno == EINTR) continue;
-      if (size < 0) throw system_error(Exit::export_failed, cat("cannot write ", backticked(path_.native())));
-      text.remove_prefix(static_cast<std::size_t>(size));
-    }
-  }
+  void write(std::string_view text) { write_all(file_, bytes_of(text), path_); }
 
  private:
   FileDescriptor file_;

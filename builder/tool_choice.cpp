@@ -4,7 +4,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/fetched_tool.hpp"
-#include "builder/versions.hpp"
+#include "plan/versions.hpp"
 
 namespace whittle::builder {
 
@@ -53,17 +53,17 @@ bool has_library(const plan::Tool& tool, const ProbedTool& probed) {
 }
 
 bool is_pinned(const plan::Tool& tool, const ProbedTool& probed) {
-  return satisfies_pin(probed.version, tool.pin);
+  return plan::satisfies_pin(probed.version, tool.pin);
 }
 
 // Go fetches other versions of itself since 1.21.
 bool can_fetch_others(const std::optional<ProbedTool>& probed) {
-  return probed && satisfies(probed->version, ">=1.21");
+  return probed && plan::satisfies(probed->version, ">=1.21");
 }
 
 std::optional<ProbedTool> fetched(const plan::Tool& tool, const std::optional<ProbedTool>& probed, const Host& host) {
   const plan::Download* download = fitting_download(tool.downloads, tool.constraint, tool.pin, host);
-  const bool is_usable = probed && satisfies(probed->version, tool.constraint);
+  const bool is_usable = probed && plan::satisfies(probed->version, tool.constraint);
   if (download == nullptr && !is_usable) download = fitting_download(tool.downloads, tool.constraint, "", host);
   if (download == nullptr) return std::nullopt;
   if (download->by.empty()) return fetched_tool(tool.name, *download, host);
@@ -83,7 +83,7 @@ std::vector<ProbedTool> probe_tools(std::span<const plan::Tool> tools, const fs:
   std::vector<plan::Tool> missing;
   for (const plan::Tool& tool : tools) {
     std::optional<ProbedTool> probed = probe_tool(tool.name, folder, host, runner, stop);
-    const bool is_fit = probed && satisfies(probed->version, tool.constraint);
+    const bool is_fit = probed && plan::satisfies(probed->version, tool.constraint);
     if (!is_fit || !is_pinned(tool, *probed)) {
       if (std::optional<ProbedTool> other = fetched(tool, probed, host)) {
         out.push_back(std::move(*other));

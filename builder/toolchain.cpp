@@ -6,7 +6,7 @@
 #include "base/text.hpp"
 #include "builder/probe_cache.hpp"
 #include "builder/tool_table.hpp"
-#include "builder/versions.hpp"
+#include "plan/versions.hpp"
 
 namespace whittle::builder {
 
@@ -73,13 +73,6 @@ fs::path behind_rustup(const std::string& name, const fs::path& proxy, const fs:
   throw error.hint("`rustup show` says which toolchain is wanted; `rustup toolchain install NAME` installs it");
 }
 
-Digest digest_of_file(const fs::path& path) {
-  FileSource source(path);
-  HashSink hash;
-  copy(source, hash);
-  return hash.digest();
-}
-
 ProbedTool ask(const std::string& name, const fs::path& program, const fs::path& folder, const Host& host,
                ProcessRunner& runner, const std::stop_token& stop) {
   const KnownTool* known = find_known_tool(name);
@@ -98,7 +91,7 @@ ProbedTool ask(const std::string& name, const fs::path& program, const fs::path&
   const std::string first = lines.empty() ? "" : printable(lines.front());
   return {.name = name,
           .path = program,
-          .version = version_in(first),
+          .version = plan::version_in(first),
           .describes = first,
           .digest = digest_of_file(program)};
 }

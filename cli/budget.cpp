@@ -22,11 +22,6 @@ std::vector<oci::Descriptor> largest_layers(const oci::Descriptor& root, const o
   return layers;
 }
 
-std::string slice_of(const oci::Descriptor& layer) {
-  const auto found = layer.annotations.find(std::string(layers::kSliceKey));
-  return found == layer.annotations.end() ? layer.digest.str() : found->second;
-}
-
 void check(const plan::BuildPlan& plan, const char* kind, std::uint64_t size, std::uint64_t limit,
            const ImageSizes& sizes, const oci::BlobStore& blobs) {
   if (limit == 0 || size <= limit) return;
@@ -35,7 +30,8 @@ void check(const plan::BuildPlan& plan, const char* kind, std::uint64_t size, st
   const auto source = plan.values.find(cat("budget ", kind));
   if (source != plan.values.end()) error.at(source->second.source);
   for (const oci::Descriptor& layer : largest_layers(sizes.root, blobs)) {
-    error.detail(cat(human_size(layer.size), "  ", printable(slice_of(layer))));
+    const std::string slice = layers::slice_name(layer);
+    error.detail(cat(human_size(layer.size), "  ", slice.empty() ? layer.digest.str() : printable(slice)));
   }
   error.hint("`--release` packs layers smaller; `ignore` under `[image]` leaves files out");
   throw error.note("no tag was moved and nothing was sent; what was built is kept");

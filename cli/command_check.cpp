@@ -37,8 +37,7 @@ std::vector<Checked> check_image(const ImageOptions& options, Session& session) 
   const ResolvedImage found = resolve_image(options.image, session, options.allow_http);
   const oci::Platform platform = found.root.platform.value_or(oci::Platform::host());
   const oci::Image image = oci::load_image(found.blobs, found.root, platform);
-  make_folders(session.cache_folder() / "images");
-  const TemporaryFolder unpacked(session.cache_folder() / "images");
+  const TemporaryFolder unpacked = temporary_store(session);
   layers::unpack(found.blobs, image, unpacked.path(), false, session.events(), session.stop());
   std::vector<Checked> checked;
   for (const auto& [path, file] : layers::list_files(found.blobs, image)) {
@@ -60,8 +59,7 @@ bool is_file(const std::string& text) {
 
 // A program of its own is probed in a root that holds nothing else.
 std::vector<proof::Finding> probe_file(const fs::path& program, Session& session) {
-  make_folders(session.cache_folder() / "images");
-  const TemporaryFolder root(session.cache_folder() / "images");
+  const TemporaryFolder root = temporary_store(session);
   fs::permissions(root.path(), fs::perms(0755));
   const std::string name = program.filename().native();
   whittle::copy_file(program, root.path() / name);

@@ -26,17 +26,9 @@ Side open_side(const std::string& name, const DiffOptions& options, Session& ses
   const oci::Platform platform = found.root.platform.value_or(oci::Platform::host());
   oci::Image image = oci::load_image(found.blobs, found.root, platform);
   Files files = layers::list_files(found.blobs, image);
-  make_folders(session.cache_folder() / "images");
-  TemporaryFolder root(session.cache_folder() / "images");
+  TemporaryFolder root = temporary_store(session);
   layers::unpack(found.blobs, image, root.path(), false, session.events(), session.stop());
   return {std::move(found), std::move(image), std::move(files), std::move(root)};
-}
-
-Digest content_digest(const fs::path& file) {
-  FileSource source(file);
-  HashSink hash;
-  copy(source, hash);
-  return hash.digest();
 }
 
 struct Difference {
@@ -52,7 +44,7 @@ bool is_same(const Side& one, const Side& other, const std::string& path) {
     return false;
   }
   if (a.kind != ArchiveEntry::Kind::file) return true;
-  return content_digest(one.root.path() / path) == content_digest(other.root.path() / path);
+  return digest_of_file(one.root.path() / path) == digest_of_file(other.root.path() / path);
 }
 
 std::vector<Difference> differences(const Side& one, const Side& other) {

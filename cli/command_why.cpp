@@ -28,11 +28,6 @@ Error no_such_file(const WhyOptions& options, const std::map<std::string, layers
   return error;
 }
 
-std::string slice_of(const oci::Descriptor& blob) {
-  const auto slice = blob.annotations.find(std::string(layers::kSliceKey));
-  return slice == blob.annotations.end() ? "" : slice->second;
-}
-
 }  // namespace
 
 int why(const WhyOptions& options, Session& session) {
@@ -54,7 +49,7 @@ int why(const WhyOptions& options, Session& session) {
                                   {"path", "/" + printable(path)},
                                   {"layer", number},
                                   {"digest", blob.digest.str()},
-                                  {"slice", printable(slice_of(blob))},
+                                  {"slice", printable(layers::slice_name(blob))},
                                   {"origin", from},
                                   {"reason", origin ? origin->reason : ""},
                                   {"value", origin ? origin->value : ""}});
@@ -62,7 +57,7 @@ int why(const WhyOptions& options, Session& session) {
   }
   std::ostream& out = session.out();
   out << "/" << printable(path) << "\n  layer   " << number << " " << blob.digest.str();
-  if (!slice_of(blob).empty()) out << " (" << printable(slice_of(blob)) << ")";
+  if (!layers::slice_name(blob).empty()) out << " (" << printable(layers::slice_name(blob)) << ")";
   out << "\n";
   if (!from.empty()) out << "  from    " << printable(from) << "\n";
   if (origin && !origin->reason.empty()) out << "  reason  " << printable(origin->reason) << "\n";

@@ -38,7 +38,7 @@ struct ResolvedImage {
   std::optional<TemporaryFolder> temporary;
 };
 
-// A folder in the cache for blobs that are needed while the command runs.
+// A folder in the cache for blobs or files of an image that are needed while the command runs.
 TemporaryFolder temporary_store(Session& session);
 
 // Looks in the store first, then, for a name with a host, in that registry. Throws

@@ -26,7 +26,7 @@ std::string key_of(const layers::Entry& entry, const std::string& path) {
   for (const Decision& decision : kDecisions) {
     if (entry.origin == decision.origin) return std::string(decision.value);
   }
-  if (entry.group == layers::Entry::Group::program) return cat("program ", path.substr(path.rfind('/') + 1));
+  if (entry.group == layers::Entry::Group::program) return cat("program ", last_part(path));
   return entry.group == layers::Entry::Group::dependency ? "link" : "";
 }
 

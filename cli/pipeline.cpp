@@ -43,7 +43,7 @@ Digest image_key(const builder::InputKey& inputs, const plan::BuildPlan& plan, c
 }
 
 bool is_last_part(std::string_view repository, std::string_view program) {
-  return repository.substr(repository.rfind('/') + 1) == lower(program);
+  return last_part(repository) == lower(program);
 }
 
 oci::Reference image_name(const plan::BuildPlan& plan, const BuildOptions& options) {
@@ -141,13 +141,12 @@ class Images {
   // Whether each image is as small as its plan wants it.
   void check_budgets() const {
     for (std::size_t i = 0; i < plans_.size(); ++i) {
-      check_budget(plans_[i],
-                   {.root = roots_[i], .compressed = compressed_size(blobs_, roots_[i]), .installed = installed_[i]},
-                   blobs_);
+      check_budget(plans_[i], {.root = roots_[i], .compressed = compressed_[i], .installed = installed_[i]}, blobs_);
     }
   }
 
   const std::vector<oci::Descriptor>& roots() const { return roots_; }
+  const std::vector<std::uint64_t>& compressed() const { return compressed_; }
   bool is_unchanged() const { return is_unchanged_; }
 
  private:
@@ -156,6 +155,7 @@ class Images {
       if (said_.insert(warning).second) session_.events().warn(warning);
     }
     roots_.push_back(record.root);
+    compressed_.push_back(compressed_size(blobs_, record.root));
     installed_.push_back(record.installed);
   }
 
@@ -166,7 +166,7 @@ class Images {
   BuildRecords records_;
   const layers::BaseFacts facts_;
   std::vector<oci::Descriptor> roots_;
-  std::vector<std::uint64_t> installed_;
+  std::vector<std::uint64_t> compressed_, installed_;
   std::set<std::string> said_;
   bool is_unchanged_ = false;
 };
@@ -215,10 +215,9 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   if (store.find(store_name(result.name)) != result.root) store.tag(store_name(result.name), result.root);
   result.reference = cat(result.name.name(), "@", result.root.digest.str());
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    const oci::Descriptor& root = images.roots()[i];
-    result.platforms.push_back({plans[i].platform, root.digest, compressed_size(store.blobs(), root)});
+    result.platforms.push_back({plans[i].platform, images.roots()[i].digest, images.compressed()[i]});
   }
-  result.compressed = compressed_size(store.blobs(), result.root);
+  result.compressed = plans.size() == 1 ? images.compressed().front() : compressed_size(store.blobs(), result.root);
   events.info(cat(store_name(result.name), ", ", plans.size() > 1 ? cat(plans.size(), " platforms, ") : "",
                   human_size(result.compressed), result.unchanged ? ", nothing had changed" : ""));
 

@@ -3,9 +3,10 @@
 #include <chrono>
 #include <set>
 
+#include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
-#include "builder/deadline.hpp"
+#include "cli/image_source.hpp"
 #include "layers/image_reader.hpp"
 
 namespace whittle::cli {
@@ -68,7 +69,7 @@ Outcome run(const fs::path& root, const ProbedProcess& process, bool is_furnishe
   }
   argv.push_back("--");
   argv.insert(argv.end(), process.argv.begin(), process.argv.end());
-  const builder::Deadline deadline(kPatience, session.stop());
+  const Deadline deadline(kPatience, session.stop());
   const CapturedOutput ended = run_captured(
       session.runner(), {.argv = std::move(argv), .env = session.environment(), .folder = {}}, deadline.token());
   if (session.stop().stop_requested()) throw Error(Exit::transient, "cancelled while the program was probed");
@@ -137,8 +138,7 @@ std::vector<proof::Finding> probe_image(const oci::BlobStore& blobs, const oci::
   process.argv.insert(process.argv.end(), config.command.begin(), config.command.end());
   if (!config.working_directory.empty()) process.folder = config.working_directory;
   if (process.argv.empty()) throw Error(Exit::usage, "the image names no program to start");
-  make_folders(session.cache_folder() / "images");
-  const TemporaryFolder unpacked(session.cache_folder() / "images");
+  const TemporaryFolder unpacked = temporary_store(session);
   fs::permissions(unpacked.path(), fs::perms(0755));
   layers::unpack(blobs, loaded, unpacked.path(), false, session.events(), session.stop());
   return probe(unpacked.path(), process, session);

@@ -45,10 +45,6 @@ std::string configured_index(Session& session) {
   return {};
 }
 
-std::string last_part(std::string_view path) {
-  return std::string(path.substr(path.rfind('/') + 1));
-}
-
 std::string python_address(const std::string& url, const std::string& what, Session& session) {
   const std::string given = session.variable("PIP_INDEX_URL");
   const std::string index = without_slash(given.empty() ? configured_index(session) : given);

@@ -11,6 +11,7 @@
 #include "detectors/go_packages.hpp"
 #include "detectors/places.hpp"
 #include "detectors/version_files.hpp"
+#include "plan/versions.hpp"
 
 namespace whittle::detectors {
 
@@ -43,19 +44,12 @@ Module read_module(const plan::SourceTree& tree, std::string folder) {
   return {std::move(folder), std::move(prefix), std::move(file)};
 }
 
-std::vector<std::uint64_t> numbers_of(std::string_view version) {
-  std::vector<std::uint64_t> numbers;
-  for (const std::string& part : split(version.substr(0, version.find_first_not_of("0123456789.")), '.')) {
-    numbers.push_back(parse_number(part).value_or(0));
-  }
-  return numbers;
-}
-
 // Go itself refuses it, but only once everything is fetched.
 void refuse_older_workspace(const GoWorkspace& workspace, const Module& member) {
   const GoLine& wanted = member.file.go;
   // Without the line a workspace is one of 1.18.
-  if (numbers_of(wanted.value) <= numbers_of(workspace.go.value.empty() ? "1.18" : workspace.go.value)) return;
+  if (plan::numbers_of(wanted.value) <= plan::numbers_of(workspace.go.value.empty() ? "1.18" : workspace.go.value))
+    return;
   throw failure(
       "go.work", workspace.go.line,
       cat(joined(member.folder, "go.mod"), ":", wanted.line, " wants Go ", wanted.value, ", and the workspace says ",
@@ -343,7 +337,7 @@ plan::Tool fetchable(plan::Tool tool, const Modules& modules, const plan::BuildP
   std::vector<std::string> ignored;  // decide() tells what cannot be read
   for (const VersionPin& pin : version_pins(surroundings.app, ignored)) {
     const std::string version = floor_of(pin.version.value);
-    if (pin.tool != "go" || !tool.pin.empty() || numbers_of(version).size() < 3) continue;
+    if (pin.tool != "go" || !tool.pin.empty() || plan::numbers_of(version).size() < 3) continue;
     wanted = version;
     tool.pin = version;
     tool.pin_source = pin.version.source;

@@ -19,10 +19,6 @@ std::string folder_of(std::string_view path) {
   return slash == std::string_view::npos ? "." : std::string(path.substr(0, slash));
 }
 
-std::string last_part(std::string_view path) {
-  return std::string(path.substr(path.rfind('/') + 1));
-}
-
 std::string stem_of(std::string_view path) {
   const std::string name = last_part(path);
   return name.substr(0, name.rfind('.'));

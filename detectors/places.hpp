@@ -15,7 +15,6 @@ using plan::is_aside;
 using plan::is_test_name;
 
 std::string folder_of(std::string_view path);     // "." at the root
-std::string last_part(std::string_view path);     // "b" of "a/b"
 std::string stem_of(std::string_view path);       // "b" of "a/b.c"
 std::string extension_of(std::string_view path);  // "c"; empty without one
 // "a/b", where "." and empty parts vanish; "." when nothing is left; `..` goes up as far as it can.

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "base/toml.hpp"
+#include "plan/versions.hpp"
 
 namespace whittle::detectors {
 
@@ -25,18 +26,6 @@ constexpr std::array<Language, 5> kLanguages = {{{"go", "Go", ".go-version", "go
                                                  {"meson", "Meson", "", "meson"}}};
 
 using Numbers = std::vector<std::uint64_t>;
-
-// "go1.22.4-rc1" → 1 22 4; empty when it does not begin with a number.
-Numbers numbers_of(std::string_view version) {
-  if (version.starts_with("go")) version.remove_prefix(2);
-  if (version.starts_with('v')) version.remove_prefix(1);
-  const std::string_view digits = version.substr(0, version.find_first_not_of("0123456789."));
-  Numbers numbers;
-  for (const std::string& part : split(digits, '.')) {
-    if (const std::optional<std::uint64_t> number = parse_number(part)) numbers.push_back(*number);
-  }
-  return numbers;
-}
 
 // A shorter version stands for all that begin with it: 1.22 is not lower than 1.22.3.
 std::strong_ordering compared(const Numbers& one, const Numbers& other) {
@@ -107,7 +96,7 @@ class Pins {
 
  private:
   void add(const Language& language, std::string_view version, std::string source) {
-    if (numbers_of(version).empty() || version.size() > 40) return;
+    if (plan::numbers_of(version).empty() || version.size() > 40) return;
     pins_.push_back({std::string(language.tool), {std::string(version), std::move(source)}});
   }
 
@@ -139,7 +128,7 @@ std::vector<std::string> version_contradictions(const plan::SourceTree& tree, co
   std::vector<std::string> warnings;
   std::vector<VersionPin> pins = version_pins(tree, warnings);
   if (const auto pinned = plan.values.find("rust toolchain");
-      pinned != plan.values.end() && !numbers_of(pinned->second.value).empty()) {
+      pinned != plan.values.end() && !plan::numbers_of(pinned->second.value).empty()) {
     pins.insert(pins.begin(), {"cargo", pinned->second});
   }
   std::map<std::string, const VersionPin*> first;
@@ -147,15 +136,15 @@ std::vector<std::string> version_contradictions(const plan::SourceTree& tree, co
     const auto tool =
         std::find_if(plan.tools.begin(), plan.tools.end(), [&](const plan::Tool& one) { return one.name == pin.tool; });
     if (tool == plan.tools.end()) continue;
-    const Numbers wanted = numbers_of(pin.version.value);
+    const Numbers wanted = plan::numbers_of(pin.version.value);
     const bool has_minimum = tool->constraint.starts_with(">=");
-    if (has_minimum && compared(wanted, numbers_of(tool->constraint.substr(2))) < 0) {
+    if (has_minimum && compared(wanted, plan::numbers_of(tool->constraint.substr(2))) < 0) {
       warnings.push_back(
           cat(says(pin), ", and ", tool->source, " wants at least ", tool->constraint.substr(2), ": the latter holds"));
       continue;
     }
     const auto [other, is_first] = first.emplace(pin.tool, &pin);
-    if (!is_first && compared(wanted, numbers_of(other->second->version.value)) != 0) {
+    if (!is_first && compared(wanted, plan::numbers_of(other->second->version.value)) != 0) {
       warnings.push_back(cat(says(*other->second), ", and ", says(pin)));
     }
   }

@@ -206,6 +206,11 @@ oci::Descriptor put_root(const oci::Image& image, const oci::Platform& platform,
 
 }  // namespace
 
+std::string slice_name(const oci::Descriptor& layer) {
+  const auto found = layer.annotations.find(std::string(kSliceKey));
+  return found == layer.annotations.end() ? "" : found->second;
+}
+
 oci::Image assemble(const plan::BuildPlan& plan, std::span<const Slice> slices, oci::BlobStore& store,
                     LayerCache& cache, ThreadPool& pool, EventSink& events, std::stop_token stop) {
   const std::optional<oci::Platform> platform = oci::Platform::parse(plan.platform);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <string_view>
 
 #include "layers/known_frames.hpp"
@@ -17,6 +18,8 @@ inline constexpr std::string_view kProcessLabel = "dev.whittle.process.";
 
 // Annotations of layers: how the bytes came about, and the slice's name.
 inline constexpr std::string_view kCompressionKey = "io.whittle.compression", kSliceKey = "io.whittle.slice";
+// Of a layer that whittle made; else empty.
+std::string slice_name(const oci::Descriptor& layer);
 
 // Remembers slice key → layer in `folder`, and of the last layer of each name its frames; entries are files that carry
 // their own digest, so a damaged one counts as absent. May be deleted at any time.

@@ -116,10 +116,7 @@ File file_on_disk(const fs::path& path) {
 
 File hashed_file(const fs::path& path) {
   File file = file_on_disk(path);
-  HashSink hash;
-  FileSource source(file.content);
-  copy(source, hash);
-  file.digest = hash.digest();
+  file.digest = digest_of_file(file.content);
   return file;
 }
 

@@ -11,10 +11,6 @@ namespace whittle::plan {
 
 namespace {
 
-std::string last_part(std::string_view path) {
-  return std::string(path.substr(path.rfind('/') + 1));
-}
-
 std::string quoted_list(const std::vector<std::string>& names) {
   std::string out;
   for (const std::string& name : names) out += cat(out.empty() ? "" : ", ", backticked(name));

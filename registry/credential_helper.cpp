@@ -1,10 +1,10 @@
 #include <chrono>
 
+#include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "registry/credential_store.hpp"
-#include "registry/time_limit.hpp"
 
 namespace whittle::registry {
 
@@ -49,7 +49,7 @@ CapturedOutput call(const std::string& name, const std::string& verb, const std:
   variables.try_emplace("PATH", "/usr/local/bin:/usr/bin:/bin");
   const Command command{
       .argv = {program, verb}, .env = variables, .folder = {}, .inherit_terminal = false, .input = input};
-  const TimeLimit limit(kLongest, stop);
+  const Deadline limit(kLongest, stop);
   CapturedOutput output = run(processes, command, limit.token());
   if (stop.stop_requested()) throw Error(Exit::transient, "cancelled");
   if (output.result.cancelled) throw helper_error(program, "it did not answer within a minute");

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/deadline.hpp"
 #include "base/text.hpp"
 #include "registry/hub.hpp"
 #include "registry/routes.hpp"
-#include "registry/time_limit.hpp"
 
 namespace whittle::registry {
 
@@ -219,7 +219,7 @@ void Session::abandon(const Url& location) noexcept {
   try {
     const Request request{.doing = "cancelling of an upload", .method = "DELETE", .target = location.str()};
     const bool is_home = location.origin() == origin().origin();
-    const TimeLimit limit(kLongestFarewell, {});
+    const Deadline limit(kLongestFarewell, {});
     once(request, location, is_home ? authenticator_->authorization(scopes_) : std::nullopt, limit.token());
   } catch (const std::exception&) {
     // The registry forgets uploads by itself in the end.

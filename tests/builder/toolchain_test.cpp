@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/tool_table.hpp"
-#include "builder/versions.hpp"
+#include "plan/versions.hpp"
 #include "tests/support/fake_runner.hpp"
 
 using namespace whittle;
@@ -68,7 +68,7 @@ TEST_CASE("versions are compared number by number") {
                          {"anything", "", true}}) {
     CAPTURE(row.version);
     CAPTURE(row.constraint);
-    CHECK(satisfies(row.version, row.constraint) == row.fits);
+    CHECK(plan::satisfies(row.version, row.constraint) == row.fits);
   }
 }
 
@@ -219,7 +219,7 @@ TEST_CASE("the real tools of this machine tell their versions") {
     CAPTURE(name);
     const auto tool = probe_tool(name, fs::temp_directory_path(), host, runner, {});
     REQUIRE(tool);
-    CHECK(satisfies(tool->version, ">=1.0"));
+    CHECK(plan::satisfies(tool->version, ">=1.0"));
     CHECK(tool->path.filename() != "rustup");
   }
 }

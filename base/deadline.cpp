@@ -1,6 +1,6 @@
-#include "builder/deadline.hpp"
+#include "base/deadline.hpp"
 
-namespace whittle::builder {
+namespace whittle {
 
 Deadline::Deadline(std::optional<std::chrono::seconds> limit, std::stop_token outer)
     : follow_(std::move(outer), [this] { source_.request_stop(); }) {
@@ -14,4 +14,4 @@ Deadline::Deadline(std::optional<std::chrono::seconds> limit, std::stop_token ou
   });
 }
 
-}  // namespace whittle::builder
+}  // namespace whittle

@@ -10,7 +10,7 @@
 #include <stop_token>
 #include <thread>
 
-namespace whittle::builder {
+namespace whittle {
 
 class Deadline {
  public:
@@ -29,4 +29,4 @@ class Deadline {
   std::jthread clock_;
 };
 
-}  // namespace whittle::builder
+}  // namespace whittle

@@ -1,10 +1,15 @@
 // Versions of tools: found in what they say of themselves, and compared with what a project asks for.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
-namespace whittle::builder {
+namespace whittle::plan {
+
+// 1 22 4 of "go1.22.4-rc1" and "v1.22.4"; empty when it does not begin with a number.
+std::vector<std::uint64_t> numbers_of(std::string_view version);
 
 // The first version number of a line: "1.26.8" in "go version go1.26.8 linux/amd64"; empty without one.
 std::string version_in(std::string_view line);
@@ -15,4 +20,4 @@ bool satisfies(std::string_view version, std::string_view constraint);
 // The same for a pin: "1.2.3" is that version alone, a constraint is itself, "" is any.
 bool satisfies_pin(std::string_view version, std::string_view pin);
 
-}  // namespace whittle::builder
+}  // namespace whittle::plan

@@ -1,11 +1,11 @@
-#include "builder/versions.hpp"
+#include "plan/versions.hpp"
 
 #include <algorithm>
 #include <vector>
 
 #include "base/text.hpp"
 
-namespace whittle::builder {
+namespace whittle::plan {
 
 namespace {
 
@@ -19,15 +19,14 @@ std::string number_of(std::string_view word) {
   return number.starts_with('.') ? "" : number;
 }
 
-std::vector<std::uint64_t> numbers(std::string_view version) {
-  std::vector<std::uint64_t> out;
-  for (const std::string& part : split(number_of(version), '.')) out.push_back(parse_number(part).value_or(0));
-  return out;
+std::vector<std::uint64_t> numbers_or_zero(std::string_view version) {
+  std::vector<std::uint64_t> numbers = numbers_of(version);
+  return numbers.empty() ? std::vector<std::uint64_t>{0} : numbers;
 }
 
 // Missing parts are zero; with `prefix`, parts that the constraint leaves out do not matter.
 int compare(std::string_view version, std::string_view bound, bool prefix) {
-  std::vector<std::uint64_t> left = numbers(version), right = numbers(bound);
+  std::vector<std::uint64_t> left = numbers_or_zero(version), right = numbers_or_zero(bound);
   const std::size_t size = prefix ? right.size() : std::max(left.size(), right.size());
   left.resize(size);
   right.resize(size);
@@ -47,6 +46,14 @@ bool satisfies_one(std::string_view version, std::string_view constraint) {
 }
 
 }  // namespace
+
+std::vector<std::uint64_t> numbers_of(std::string_view version) {
+  const std::string number = number_of(version);
+  std::vector<std::uint64_t> numbers;
+  if (number.empty()) return numbers;
+  for (const std::string& part : split(number, '.')) numbers.push_back(parse_number(part).value_or(0));
+  return numbers;
+}
 
 // What stands in parentheses is the distribution's own numbering.
 std::string version_in(std::string_view line) {
@@ -73,4 +80,4 @@ bool satisfies_pin(std::string_view version, std::string_view pin) {
   return satisfies(version, std::string("=").append(pin));
 }
 
-}  // namespace whittle::builder
+}  // namespace whittle::plan
