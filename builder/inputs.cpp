@@ -267,7 +267,7 @@ Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs) {
   Json relevant = plan.to_json();
   for (const char* member : {"name", "detector", "values", "warnings", "image", "layers", "budget"})
     relevant.erase(member);
-  return digest_of(cat("whittle.result/3\n", canonical_json(relevant), "\n", source_date(plan), "\n",
+  return digest_of(cat("whittle.result/4\n", canonical_json(relevant), "\n", source_date(plan), "\n",
                        inputs.everything.str(), "\n", inputs.tools_identity.str(), "\n"));
 }
 

@@ -7,29 +7,14 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/installed_data.hpp"
+#include "builder/proofs.hpp"
 #include "proof/packages.hpp"
-#include "proof/proof.hpp"
 
 namespace whittle::builder {
 
 namespace {
 
 using plan::Output;
-
-// The step that a file is from: the one that declares it, else the last.
-std::string step_of(const plan::BuildPlan& plan, const std::string& built) {
-  for (const plan::Step& step : plan.steps) {
-    for (const std::string& output : step.outputs) {
-      if (built == output || built.starts_with(cat(output, "/"))) return step.name;
-    }
-  }
-  // Installing comes after what made the programs.
-  const bool is_installed = built.starts_with("install/");
-  for (std::size_t i = plan.steps.size(); i-- > 0;) {
-    if (is_installed || !plan.steps[i].may_fail) return plan.steps[i].name;
-  }
-  return {};
-}
 
 // Below the work folder or what is kept beside it: a report must not make us read other files.
 fs::path place_of(const Output& output, const WorkFolder& work) {
@@ -47,48 +32,20 @@ fs::path place_of(const Output& output, const WorkFolder& work) {
   throw Error(Exit::build_failed, cat(backticked(output.built), " leads out of the work folder"));
 }
 
-struct Proofs {
-  plan::RuntimeNeeds needs;
-  std::vector<std::string> warnings;
-  std::map<std::string, proof::ClosureFile> closure;  // by path in the image
-
-  void add(const Output& output, const fs::path& file, const plan::BuildPlan& plan) {
-    // Libraries are found from where the program was linked; who needs them is told by its place in the image.
-    std::optional<proof::LibraryRoot> libraries;
-    if (plan.link == "closure") libraries = proof::LibraryRoot{.root = "/", .program = file.native()};
-    const proof::Verdict verdict = proof::check_program(file, plan.platform, libraries);
-    if (!verdict.runs_on_scratch) throw proof::not_static_error(output.built, step_of(plan, output.built), verdict);
-    for (const proof::Finding& finding : verdict.findings) {
-      if (finding.severity != proof::Finding::Severity::warning) continue;
-      warnings.push_back(cat(backticked(output.installed), " ", finding.text, ": ", finding.remedy));
-    }
-    const auto note = [&](std::string& need, const std::string& evidence) {
-      if (need.empty() && !evidence.empty()) need = cat(output.installed, ": ", evidence);
-    };
-    note(needs.certificates, verdict.wants_certificates);
-    note(needs.time_zones, verdict.wants_time_zones);
-    note(needs.name_service, verdict.wants_name_service);
-    for (proof::ClosureFile library : verdict.closure) {
-      if (library.why.ends_with(file.native())) {
-        library.why = cat(library.why.substr(0, library.why.size() - file.native().size()), output.installed);
-      }
-      closure.emplace(library.installed, std::move(library));
-    }
-  }
-};
-
 // `path` as in the result's files, so that the bytes are found there.
-Json to_json(const std::map<std::string, proof::ClosureFile>& closure) {
+Json to_json(const std::map<std::string, Library>& closure) {
   std::vector<fs::path> files;
-  for (const auto& [installed, library] : closure) files.push_back(library.file);
+  for (const auto& [installed, library] : closure) files.push_back(library.file.file);
   const std::map<std::string, std::string> packages = proof::packages_of(files);
   Json list = Json::array();
   for (const auto& [installed, library] : closure) {
-    const auto package = packages.find(library.file.native());
-    list.push_back({{"path", library.file.native()},
+    const std::string path = library.file.file.native();
+    const auto package = packages.find(path);
+    list.push_back({{"path", path},
                     {"installed", installed},
-                    {"origin", package == packages.end() ? library.file.native() : cat("package ", package->second)},
-                    {"why", library.why}});
+                    {"origin", package == packages.end() ? path : cat("package ", package->second)},
+                    {"why", library.file.why},
+                    {"runtime", library.is_of_runtime}});
   }
   return list;
 }
@@ -115,20 +72,42 @@ std::vector<plan::ReportedProgram> reported_in(const Json& facts) {
 Json data_to_json(const plan::BuildPlan& settled) {
   Json list = Json::array();
   for (const Output& output : settled.outputs) {
-    if (output.kind == Output::Kind::data) list.push_back({{"built", output.built}, {"installed", output.installed}});
+    if (output.kind == Output::Kind::program) continue;
+    list.push_back({{"built", output.built}, {"installed", output.installed}, {"kind", static_cast<int>(output.kind)}});
   }
   return list;
 }
 
 void take_data(plan::BuildPlan& plan, const Json& data) {
-  std::erase_if(plan.outputs, [](const Output& output) { return output.kind == Output::Kind::data; });
+  std::erase_if(plan.outputs, [](const Output& output) { return output.kind != Output::Kind::program; });
   for (const Json& one : data) {
     Output output;
     output.built = one.at("built").get<std::string>();
     output.installed = one.at("installed").get<std::string>();
-    output.kind = Output::Kind::data;
+    output.kind = static_cast<Output::Kind>(one.at("kind").get<int>());
     plan.outputs.push_back(std::move(output));
   }
+}
+
+plan::Artifact::Kind kind_of(const Output& output) {
+  switch (output.kind) {
+    case Output::Kind::program:
+      return plan::Artifact::Kind::program;
+    case Output::Kind::runtime:
+      return plan::Artifact::Kind::runtime;
+    case Output::Kind::dependency:
+      return plan::Artifact::Kind::dependency;
+    case Output::Kind::data:
+      break;
+  }
+  return plan::Artifact::Kind::asset;
+}
+
+// `path` is where the link lies below its output.
+bool leads_out(std::string_view path, const std::string& target) {
+  if (target.starts_with('/')) return true;
+  const fs::path place = (fs::path(path).relative_path().parent_path() / target).lexically_normal();
+  return !place.empty() && *place.begin() == "..";
 }
 
 plan::Artifact artifact_of(const CachedFile& file, const Output& output, const plan::BuildPlan& plan,
@@ -136,14 +115,18 @@ plan::Artifact artifact_of(const CachedFile& file, const Output& output, const p
   const bool is_program = output.kind == Output::Kind::program;
   const std::string step = step_of(plan, output.built);
   plan::Artifact artifact{.file = folder / std::to_string(number),
-                          .installed = output.installed,
+                          .installed = cat(output.installed, file.path.substr(output.built.size())),
                           .mode = is_program || (file.mode & 0100U) != 0 ? 0755U : 0644U,
                           .origin = step.empty() ? cat("the tree: ", output.built) : cat("step ", step),
-                          .kind = is_program ? plan::Artifact::Kind::program : plan::Artifact::Kind::asset,
+                          .kind = kind_of(output),
                           .digest = file.digest,
                           .size = file.size};
-  if (file.path != output.built) artifact.installed += file.path.substr(output.built.size());
-  whittle::copy_file(file.stored, artifact.file);
+  if (file.link.empty()) {
+    whittle::copy_file(file.stored, artifact.file);
+  } else {
+    artifact.file.clear();
+    artifact.link = file.link;
+  }
   return artifact;
 }
 
@@ -154,14 +137,15 @@ void add_closure(Built& built, const CachedResult& kept, const fs::path& folder)
       return one.path == library.at("path").get<std::string>();
     });
     if (file == kept.files.end()) throw Error(Exit::bug, "a result has lost a library");
-    built.artifacts.push_back({.file = folder / std::to_string(built.artifacts.size()),
-                               .installed = library.at("installed").get<std::string>(),
-                               .mode = 0755,
-                               .origin = library.at("origin").get<std::string>(),
-                               .reason = library.at("why").get<std::string>(),
-                               .kind = plan::Artifact::Kind::dependency,
-                               .digest = file->digest,
-                               .size = file->size});
+    built.artifacts.push_back(
+        {.file = folder / std::to_string(built.artifacts.size()),
+         .installed = library.at("installed").get<std::string>(),
+         .mode = 0755,
+         .origin = library.at("origin").get<std::string>(),
+         .reason = library.at("why").get<std::string>(),
+         .kind = library.at("runtime").get<bool>() ? plan::Artifact::Kind::runtime : plan::Artifact::Kind::dependency,
+         .digest = file->digest,
+         .size = file->size});
     whittle::copy_file(file->stored, built.artifacts.back().file);
   }
 }
@@ -179,23 +163,22 @@ void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vect
                  std::vector<std::string> warnings, const WorkFolder& work, const StepCache& cache) {
   plan::BuildPlan settled = plan::settle(plan, reported);
   settled.outputs = with_installed_data(settled, work.path());
-  Proofs proofs;
-  proofs.warnings = std::move(warnings);
-  // Linked under plain names first: what lies in the kept folder or in the user's tree is taken by content.
+  std::vector<fs::path> places;
   std::vector<std::string> paths;
   for (const Output& output : settled.outputs) {
-    const fs::path file = place_of(output, work);
-    if (output.kind == Output::Kind::program) proofs.add(output, file, settled);
+    places.push_back(place_of(output, work));
     paths.push_back(output.built);
   }
-  for (const auto& [installed, library] : proofs.closure) paths.push_back(library.file.native());
+  const Proofs proofs = prove(settled, places);
+  warnings.insert(warnings.end(), proofs.warnings.begin(), proofs.warnings.end());
+  for (const auto& [installed, library] : proofs.closure) paths.push_back(library.file.file.native());
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   const plan::RuntimeNeeds& needs = proofs.needs;
   cache.store(key, work.path(), paths,
               {{"reported", to_json(reported)},
                {"data", data_to_json(settled)},
-               {"warnings", proofs.warnings},
+               {"warnings", warnings},
                {"closure", to_json(proofs.closure)},
                {"needs", {needs.certificates, needs.time_zones, needs.name_service}}},
               work.path() / "tmp");
@@ -220,7 +203,13 @@ std::optional<Built> kept_result(const Digest& key, const plan::BuildPlan& plan,
     const std::size_t before = built.artifacts.size();
     for (const CachedFile& file : kept->files) {
       if (file.path != output.built && !file.path.starts_with(cat(output.built, "/"))) continue;
-      if (!file.link.empty()) continue;
+      const std::string below = file.path.substr(output.built.size());
+      if (!file.link.empty() && leads_out(below, file.link)) {
+        built.warnings.push_back(cat("the link ", backticked(cat(output.installed, below)), " to ",
+                                     backticked(file.link), " leads out of ", backticked(output.installed),
+                                     " and is left out"));
+        continue;
+      }
       built.artifacts.push_back(artifact_of(file, output, built.plan, folder->path(), built.artifacts.size()));
     }
     if (built.artifacts.size() == before) return std::nullopt;

@@ -54,6 +54,16 @@ void refuse_unknown_targets(const plan::Detection& detection, const Config& conf
   }
 }
 
+// What an interpreter loads cannot be linked into it.
+void settle_link(BuildPlan& plan, const Config& config) {
+  if (plan.link != "closure") return take(plan, "link", plan.link, config.link);
+  plan.values["link"] = {plan.link, cat("language ", plan.language)};
+  if (!config.link || config.link->value == plan.link) return;
+  throw Error(Exit::usage, cat("an image of ", plan.language, " cannot be linked statically"))
+      .at(config.link->source)
+      .hint("remove `link`: the interpreter brings exactly the libraries that it needs");
+}
+
 void settle_toolchain(BuildPlan& plan, const plan::Detection& detection, const Config& config) {
   if (config.toolchain && config.toolchain->value == "host") {
     for (plan::Tool& tool : plan.tools) tool.downloads.clear();
@@ -72,38 +82,41 @@ void settle_toolchain(BuildPlan& plan, const plan::Detection& detection, const C
       .hint("use `toolchain = \"host\"` or `toolchain = \"zig\"` under `[build]` in whittle.toml");
 }
 
-// The program that a Procfile's or a user's word means: `./bin/web`, `web` and `/app/web` are all `/bin/web`.
-std::optional<std::string> installed_program(const BuildPlan& plan, std::string_view word) {
+// What a Procfile's first word means: `./bin/web`, `web` and `/app/web` are all `/bin/web`. Empty: nothing of this
+// image.
+std::vector<std::string> command_of(const BuildPlan& plan, const plan::Detection& detection, std::string_view word) {
+  const auto command = detection.commands.find(last_part(word));
+  if (command != detection.commands.end()) return command->second;
   for (const plan::Output& output : plan.outputs) {
-    if (output.installed.ends_with('/') || last_part(output.installed) == last_part(word)) {
-      return output.installed.ends_with('/') ? output.installed + last_part(word) : output.installed;
-    }
+    if (output.kind != plan::Output::Kind::program) continue;
+    if (output.installed.ends_with('/')) return {output.installed + last_part(word)};
+    if (last_part(output.installed) == last_part(word)) return {output.installed};
   }
-  return std::nullopt;
+  return {};
 }
 
-void read_procfile(BuildPlan& plan, const Surroundings& surroundings) {
+void read_procfile(BuildPlan& plan, const plan::Detection& detection, const Surroundings& surroundings) {
   const std::optional<std::string> text = surroundings.app.read_if_exists("Procfile");
   if (!text) return;
   for (ProcfileEntry& entry : parse_procfile(*text, "Procfile")) {
     if (surroundings.config.processes.contains(entry.name)) continue;
     const std::string source = cat("Procfile:", entry.line);
-    const std::optional<std::string> program = installed_program(plan, entry.argv.front());
-    if (!program) {
+    std::vector<std::string> argv = command_of(plan, detection, entry.argv.front());
+    if (argv.empty()) {
       plan.warnings.push_back(cat(source, ": ", backticked(entry.argv.front()),
                                   " is not a program of this image, so the process ", backticked(entry.name),
                                   " is left out"));
       continue;
     }
-    entry.argv.front() = *program;
-    plan.values[cat("process ", entry.name)] = {shell_line(entry.argv), source};
-    plan.image.processes[entry.name] = std::move(entry.argv);
+    argv.insert(argv.end(), entry.argv.begin() + 1, entry.argv.end());
+    plan.values[cat("process ", entry.name)] = {shell_line(argv), source};
+    plan.image.processes[entry.name] = std::move(argv);
   }
 }
 
 void settle_processes(BuildPlan& plan, const plan::Detection& detection, const Surroundings& surroundings) {
   const Config& config = surroundings.config;
-  read_procfile(plan, surroundings);
+  read_procfile(plan, detection, surroundings);
   for (const auto& [name, argv] : config.processes) {
     plan.image.processes[name] = argv.values;
     plan.values[cat("process ", name)] = {shell_line(argv.values), argv.source};
@@ -116,7 +129,7 @@ void settle_processes(BuildPlan& plan, const plan::Detection& detection, const S
     for (const plan::App& app : detection.apps) {
       const bool is_made = std::any_of(plan.outputs.begin(), plan.outputs.end(),
                                        [&](const plan::Output& output) { return output.process == app.name; });
-      if (app.is_default && is_made) plan.image.default_process = app.name;
+      if (app.is_default && (is_made || plan.image.processes.contains(app.name))) plan.image.default_process = app.name;
     }
   }
   plan::name_processes(plan);
@@ -243,7 +256,7 @@ BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundi
   if (config.targets) plan.values["targets"] = {join(config.targets->values, " "), config.targets->source};
   if (config.args) plan.values["args"] = {shell_line(config.args->values), config.args->source};
   if (config.detector) plan.values["detector"] = {config.detector->value, config.detector->source};
-  take(plan, "link", plan.link, config.link);
+  settle_link(plan, config);
   settle_toolchain(plan, detection, config);
   settle_versions(plan, config);
   settle_build_environment(plan, config);

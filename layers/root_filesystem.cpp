@@ -12,6 +12,8 @@ Entry::Group group_of(plan::Artifact::Kind kind) {
   switch (kind) {
     case plan::Artifact::Kind::program:
       return Entry::Group::program;
+    case plan::Artifact::Kind::runtime:
+      return Entry::Group::runtime;
     case plan::Artifact::Kind::dependency:
       return Entry::Group::dependency;
     case plan::Artifact::Kind::asset:
@@ -27,7 +29,16 @@ unsigned normalised_mode(unsigned mode) {
   return (mode & 0111U) != 0 ? 0755 : 0644;
 }
 
+void add_link(RootBuilder& root, const plan::Artifact& artifact) {
+  root.add(artifact.installed, {.node = Link{artifact.link},
+                                .mode = 0777,
+                                .group = group_of(artifact.kind),
+                                .origin = artifact.origin,
+                                .reason = artifact.reason});
+}
+
 void add_artifact(RootBuilder& root, const plan::Artifact& artifact) {
+  if (!artifact.link.empty()) return add_link(root, artifact);
   File file = file_on_disk(artifact.file);
   if (file.size != artifact.size) {
     Error error(Exit::transient, cat(backticked(artifact.file.native()), " changed after it was built"));

@@ -10,12 +10,13 @@
 namespace whittle::plan {
 
 struct Artifact {
-  fs::path file;          // on disk, readable until the build's work folder is let go
+  fs::path file;          // on disk, readable until the build's work folder is let go; empty for a link
   std::string installed;  // absolute path in the image
   unsigned mode = 0755;
   std::string origin;       // what put it there: "step compile whoami", "whittle.toml files", for `whittle why`
   std::string reason = {};  // why it is in the image, where that says more: "needed by /bin/whoami"
-  enum class Kind { program, dependency, asset, configuration } kind = Kind::program;
+  enum class Kind { program, runtime, dependency, asset, configuration } kind = Kind::program;
+  std::string link = {};  // target of a symbolic link, relative
   Digest digest;
   std::uint64_t size = 0;
 };

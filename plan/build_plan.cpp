@@ -23,9 +23,11 @@ constexpr std::array<std::pair<Report, std::string_view>, 6> kReports = {{
     {Report::meson_targets, "mesonTargets"},
     {Report::new_executables, "newExecutables"},
 }};
-constexpr std::array<std::pair<Output::Kind, std::string_view>, 2> kKinds = {{
+constexpr std::array<std::pair<Output::Kind, std::string_view>, 4> kKinds = {{
     {Output::Kind::program, "program"},
     {Output::Kind::data, "data"},
+    {Output::Kind::runtime, "runtime"},
+    {Output::Kind::dependency, "dependency"},
 }};
 
 template <class Table, class Value>
@@ -428,7 +430,7 @@ BuildPlan BuildPlan::from_json(const Json& json, std::string_view what) {
   plan.steps = members.take_list("steps", step_of);
   plan.outputs = members.take_list("outputs", output_of);
   if (!members.take_or("runtime", Json()).is_null()) {
-    throw members.refused("runtime", "must be null: this version builds no interpreted languages");
+    throw members.refused("runtime", "must be null: outputs of the kind `runtime` make it");
   }
   members.take_object("image", [&](Members& below) { read_image(below, plan.image); });
   members.take_object("layers", [&](Members& below) { read_layers(below, plan.layers); });

@@ -114,11 +114,16 @@ struct Step {
 };
 
 struct Output {
-  enum class Kind { program, data };
+  // A program is one file, proved; the others are a file or a folder with everything below it, relative links included.
+  //   runtime      an interpreter, its standard library
+  //   dependency   packages of others
+  //   data         what is the application's own
+  // Under `link = "closure"` all of them bring the libraries along that their ELF files need.
+  enum class Kind { program, data, runtime, dependency };
   std::string built;      // exact path below the work folder; ends in `/` where the report says the path
   std::string installed;  // absolute path in the image; ends in `/` while the program's name is not known
   Kind kind = Kind::program;
-  std::string process;  // process name; empty for data
+  std::string process;  // process name; programs only
   // The build tool's own name of the program: the step's report must name it, and settles where it lies
   // unless `built` is exact. "*": the installed programs that the report names, without any
   // all but tests and examples, for build systems that cannot be read beforehand.

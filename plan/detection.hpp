@@ -1,6 +1,7 @@
 // What a detector saw (`whittle.detect/v1`).
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct Detection {
   std::vector<App> apps;
   bool may_have_other_programs = false;  // the build system can have targets that were not read
   std::vector<std::string> warnings;
+  // Words that begin a command line of this project, with what they stand for in the image: "gunicorn" →
+  // {"/usr/bin/python3", "-m", "gunicorn"}. Programs of the plan need no entry.
+  std::map<std::string, std::vector<std::string>> commands;
   BuildPlan plan;
 };
 

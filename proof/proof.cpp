@@ -44,12 +44,14 @@ std::string archive_of(std::string_view library) {
   return cat(library.substr(0, suffix), ".a");
 }
 
-void judge_kind(const ElfFile& elf, std::string_view platform, Findings& findings) {
+void judge_machine(const ElfFile& elf, std::string_view platform, Findings& findings) {
   const std::string wanted = architecture_of(platform);
-  if (elf.machine != wanted) {
-    findings.reason("machine", cat("is for ", elf.machine, ", and the platform is ", platform),
-                    cat("build it for ", wanted));
-  }
+  if (elf.machine == wanted) return;
+  findings.reason("machine", cat("is for ", elf.machine, ", and the platform is ", platform),
+                  cat("build it for ", wanted));
+}
+
+void judge_kind(const ElfFile& elf, Findings& findings) {
   if (elf.is_shared_library) {
     findings.reason("shared-library", "is a shared library: it has no entry point of its own",
                     "name a program instead");
@@ -202,9 +204,8 @@ void add_evidence_of_libraries(Evidence& evidence, const Closure& closure) {
   }
 }
 
-}  // namespace
-
-Verdict check_program(const fs::path& file, std::string_view platform, const std::optional<LibraryRoot>& libraries) {
+Verdict check(const fs::path& file, std::string_view platform, const std::optional<LibraryRoot>& libraries,
+              bool is_started) {
   Verdict verdict;
   if (!is_elf(file)) {
     verdict.findings.push_back(not_elf(file));
@@ -221,16 +222,18 @@ Verdict check_program(const fs::path& file, std::string_view platform, const std
     return verdict;
   }
   Evidence evidence = find_evidence(file, verdict.elf);
-  judge_kind(verdict.elf, platform, findings);
+  judge_machine(verdict.elf, platform, findings);
+  if (is_started) judge_kind(verdict.elf, findings);
   if (libraries && verdict.elf.is_dynamic()) {
     Closure closure = closure_of(verdict.elf, libraries->root, libraries->program);
     judge_libraries(closure, findings);
     add_evidence_of_libraries(evidence, closure);
     verdict.closure = std::move(closure.files);
+    verdict.missing = std::move(closure.missing);
   } else {
     judge_static(verdict.elf, findings);
   }
-  warn_of_surprises(verdict.elf, evidence, findings);
+  if (is_started) warn_of_surprises(verdict.elf, evidence, findings);
   state_facts(verdict.elf, evidence, findings);
   verdict.wants_certificates = evidence.certificates;
   verdict.wants_time_zones = evidence.time_zones;
@@ -239,6 +242,16 @@ Verdict check_program(const fs::path& file, std::string_view platform, const std
   verdict.runs_on_scratch = std::none_of(verdict.findings.begin(), verdict.findings.end(),
                                          [](const Finding& f) { return f.severity == Severity::reason; });
   return verdict;
+}
+
+}  // namespace
+
+Verdict check_program(const fs::path& file, std::string_view platform, const std::optional<LibraryRoot>& libraries) {
+  return check(file, platform, libraries, true);
+}
+
+Verdict check_library(const fs::path& file, std::string_view platform, const LibraryRoot& libraries) {
+  return check(file, platform, libraries, false);
 }
 
 }  // namespace whittle::proof

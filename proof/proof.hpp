@@ -28,6 +28,7 @@ struct Verdict {
   // Evidence for base facts, as the text that was found; empty: none.
   std::string wants_certificates, wants_time_zones, wants_name_service;
   std::vector<ClosureFile> closure;  // what a dynamic program brings along
+  std::vector<std::string> missing;  // what of it is not there: "libx.so.1, needed by /bin/x"
 
   Json to_json() const;  // whittle.check/v1
 };
@@ -42,6 +43,9 @@ struct LibraryRoot {
 // file cannot be read.
 Verdict check_program(const fs::path& file, std::string_view platform,
                       const std::optional<LibraryRoot>& libraries = std::nullopt);
+
+// The same for a shared library that a program of the image loads by itself: an extension module of an interpreter.
+Verdict check_library(const fs::path& file, std::string_view platform, const LibraryRoot& libraries);
 
 // The error of exit 55 for a program that failed: every reason, every remedy.
 Error not_static_error(std::string_view program, std::string_view step, const Verdict& verdict);

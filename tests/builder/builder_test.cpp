@@ -459,6 +459,91 @@ TEST_CASE("data outputs are artifacts too, folders with everything in them") {
   CHECK(built.artifacts[1].kind == plan::Artifact::Kind::asset);
 }
 
+TEST_CASE("a runtime and its packages keep their links, but for those that lead out") {
+  Workshop shop;
+  plan::BuildPlan plan = shop.plan({shop.step("compile", {"out/app", "out/runtime", "out/packages"})});
+  shop.runner = FakeRunner([&](const Command& command) {
+    if (command.argv.at(1) == "compile") {
+      const fs::path out = fs::path(command.env.at("HOME")).parent_path() / "out";
+      shop.make(out / "runtime/lib/a.py", "a");
+      shop.make(out / "packages/b/index.js", "b");
+      fs::create_symlink("../lib/a.py", out / "runtime/lib/again.py");
+      fs::create_symlink("b", out / "packages/c");
+      fs::create_symlink("../../runtime/lib/a.py", out / "packages/outside");
+      fs::create_symlink("/etc/passwd", out / "packages/absolute");
+    }
+    return shop.answer(command);
+  });
+  using Kind = plan::Output::Kind;
+  for (const auto& [name, kind] : {std::pair("runtime", Kind::runtime), std::pair("packages", Kind::dependency)}) {
+    plan::Output output;
+    output.built = cat("out/", name);
+    output.installed = cat("/opt/", name);
+    output.kind = kind;
+    plan.outputs.push_back(output);
+  }
+  const Built built = shop.build(plan);
+  std::map<std::string, plan::Artifact> by_path;
+  for (const plan::Artifact& artifact : built.artifacts) by_path[artifact.installed] = artifact;
+  REQUIRE(by_path.size() == 5);
+  CHECK(by_path["/opt/runtime/lib/a.py"].kind == plan::Artifact::Kind::runtime);
+  CHECK(by_path["/opt/runtime/lib/again.py"].link == "../lib/a.py");
+  CHECK(by_path["/opt/packages/b/index.js"].kind == plan::Artifact::Kind::dependency);
+  CHECK(by_path["/opt/packages/c"].link == "b");
+  CHECK(
+      built.warnings ==
+      Names{
+          "the link `/opt/packages/absolute` to `/etc/passwd` leads out of `/opt/packages` and is left out",
+          "the link `/opt/packages/outside` to `../../runtime/lib/a.py` leads out of `/opt/packages` and is left out"});
+}
+
+void link_library(const fs::path& file, const std::string& arguments) {
+  fs::create_directories(file.parent_path());
+  const std::string command = cat("gcc -shared -nostdlib -o ", file.native(), " -xc /dev/null ", arguments);
+  REQUIRE(std::system(command.c_str()) == 0);
+}
+
+// An extension module, and beside it the library that it needs.
+void make_module(const fs::path& file, const std::string& needed) {
+  link_library(file.parent_path() / needed, cat("-Wl,-soname,", needed));
+  link_library(file, cat("-Wl,--no-as-needed,-rpath,'$ORIGIN' -L", file.parent_path().native(), " -l:", needed));
+}
+
+TEST_CASE("modules that an interpreter loads bring their libraries, and what is not there is named") {
+  Workshop shop;
+  plan::BuildPlan plan = shop.plan({shop.step("compile", {"out/app", "out/packages"})});
+  plan.link = "closure";
+  plan::Output packages;
+  packages.built = "out/packages";
+  packages.installed = "/opt/packages";
+  packages.kind = plan::Output::Kind::dependency;
+  plan.outputs.push_back(packages);
+  bool is_complete = true;
+  shop.runner = FakeRunner([&](const Command& command) {
+    if (command.argv.at(1) == "compile") {
+      const fs::path out = fs::path(command.env.at("HOME")).parent_path() / "out/packages";
+      make_module(out / "a/own.so", "libown.so.1");
+      link_library(out / "b/system.so", "-Wl,--no-as-needed -l:libz.so.1");
+      make_module(out / "c/lost.so", "liblost.so.7");
+      if (!is_complete) fs::remove(out / "c/liblost.so.7");
+    }
+    return shop.answer(command);
+  });
+  const Built built = shop.build(plan);
+  std::map<std::string, plan::Artifact> by_path;
+  for (const plan::Artifact& artifact : built.artifacts) by_path[last_part(artifact.installed)] = artifact;
+  REQUIRE(by_path.contains("libz.so.1"));
+  CHECK(by_path["libz.so.1"].reason == "needed by /opt/packages/b/system.so");
+  CHECK(by_path["libz.so.1"].kind == plan::Artifact::Kind::dependency);
+  CHECK(by_path["libown.so.1"].installed == "/opt/packages/a/libown.so.1");
+
+  is_complete = false;
+  write_file(shop.machine.source / "main.c", "int main(void) { return 1; }");
+  const Error error = error_of([&] { shop.build(plan); });
+  CHECK(error.exit() == Exit::not_static);
+  CHECK(error.details() == Names{"/opt/packages/c/lost.so: liblost.so.7, needed by /opt/packages/c/lost.so"});
+}
+
 TEST_CASE("what an earlier build left in the tree is not copied, and not part of the key") {
   Workshop shop;
   plan::BuildPlan plan =

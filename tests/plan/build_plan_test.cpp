@@ -109,7 +109,7 @@ class Generator {
     plan::Output output;
     output.built = coin() ? path() : cat(path(), "/");
     output.installed = cat("/", path());
-    output.kind = coin() ? plan::Output::Kind::program : plan::Output::Kind::data;
+    output.kind = static_cast<plan::Output::Kind>(number(3));
     if (coin()) output.process = word();
     if (coin()) output.target = word();
     output.only_if_named = coin();
@@ -189,7 +189,7 @@ TEST_CASE("a plan that this version cannot follow to the letter is refused, with
       {"/outputs/0/installed", "bin/x",
        "`outputs[0].installed` in p.json must be an absolute path without `..`, not `bin/x`"},
       {"/outputs/0/kind", "shell", "`outputs[0].kind` in p.json cannot be `shell`"},
-      {"/runtime", Json::object(), "`runtime` in p.json must be null: this version builds no interpreted languages"},
+      {"/runtime", Json::object(), "`runtime` in p.json must be null: outputs of the kind `runtime` make it"},
       {"/layers/level", 22, "`layers.level` in p.json must be 1 to 19"},
       {"/image/created", "today", "`image.created` in p.json must be seconds since 1970"},
   };
