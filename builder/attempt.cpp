@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/fetched_tool.hpp"
+#include "builder/files_read.hpp"
 
 namespace whittle::builder {
 
@@ -234,11 +235,35 @@ void Attempt::run_step(std::size_t index) {
         .at(shell_line(step.argv))
         .hint("say what it makes: `targets = [\"…\"]` under `[build]` in whittle.toml");
   }
-  if (!step.outputs.empty() || step.report != Report::none) {
+  if (beyond_inputs_.empty()) beyond_inputs_ = look_beyond(step, out, reported);
+  if (beyond_inputs_.empty() && (!step.outputs.empty() || step.report != Report::none)) {
     cache_.store(keys_[index], places_.work, step.outputs, to_json(reported), places_.work / "tmp");
   }
   for (const fs::path& mark : step.network ? fetch_marks(index) : std::vector<fs::path>{}) write_file(mark, "");
   reported_.insert(reported_.end(), reported.begin(), reported.end());
+}
+
+// Whether the inputs that a step declares were all that it read, of tools that tell it.
+std::string Attempt::look_beyond(const plan::Step& step, const std::string& out,
+                                 const std::vector<plan::ReportedProgram>& reported) const {
+  if (std::none_of(step.inputs.begin(), step.inputs.end(), [](const std::string& one) { return one.starts_with('!'); }))
+    return {};
+  std::vector<fs::path> files;
+  if (step.report == Report::go_list) files = read_by_go(out);
+  if (step.report == Report::cargo_messages) {
+    for (const plan::ReportedProgram& program : reported) {
+      const std::string text = read_file_if_exists(cat((places_.work / program.path).native(), ".d")).value_or("");
+      const std::vector<fs::path> more = read_by_rustc(text);
+      files.insert(files.end(), more.begin(), more.end());
+    }
+  }
+  const std::string found =
+      builder::beyond_inputs(files, {places_.work / "src", setting_.inputs.source, places_.source}, step.inputs);
+  if (!found.empty()) {
+    events_.verbose(
+        cat(step.name, " reads ", backticked(found), ", which its inputs leave out: the whole tree counts"));
+  }
+  return found;
 }
 
 void Attempt::collect(const CachedResult& result) {

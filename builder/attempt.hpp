@@ -31,11 +31,16 @@ class Attempt {
   std::vector<plan::ReportedProgram> run();
   // What had to be done differently, as warnings.
   const std::vector<std::string>& warnings() const { return warnings_; }
+  // A source file that a step has read though it is none of its inputs; empty: none. Then nothing was kept of that
+  // step, and what came after it.
+  const std::string& beyond_inputs() const { return beyond_inputs_; }
   // After run() has thrown: the step that failed and what it said.
   const Failure& failure() const { return failure_; }
 
  private:
   bool is_fetched(std::size_t step) const;
+  std::string look_beyond(const plan::Step& step, const std::string& out,
+                          const std::vector<plan::ReportedProgram>& reported) const;
   std::size_t first_not_needed() const;
   void refuse_offline(std::size_t end) const;
   std::vector<ProbedTool> tools(std::size_t end) const;
@@ -60,6 +65,7 @@ class Attempt {
   std::vector<std::optional<CachedResult>> hits_;
   std::vector<plan::ReportedProgram> reported_;
   std::vector<std::string> warnings_;
+  std::string beyond_inputs_;
   Failure failure_;
 };
 

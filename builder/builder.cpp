@@ -49,11 +49,10 @@ std::string identity_of_ways(const plan::BuildPlan& plan, const Inputs& inputs) 
 
 class Search {
  public:
-  Search(const plan::BuildPlan& plan, const Inputs& inputs, const Digest& key, const Host& host, const Options& options,
+  Search(const plan::BuildPlan& plan, const Inputs& inputs, const Host& host, const Options& options,
          ProcessRunner& runner, EventSink& events, const std::stop_token& stop, WorkFolder& work, StepCache& cache)
       : plan_(plan),
         inputs_(inputs),
-        key_(key),
         host_(host),
         options_(options),
         runner_(runner),
@@ -112,7 +111,8 @@ class Search {
         const std::string& warning = plan_.steps[step].fallbacks[fallback].warning;
         if (!warning.empty()) warnings.push_back(warning);
       }
-      keep_result(key_, plan_, reported, std::move(warnings), work_, cache_);
+      const Digest& source = attempt.beyond_inputs().empty() ? inputs_.closure : inputs_.everything;
+      keep_result(result_key(plan_, inputs_, source), plan_, reported, std::move(warnings), work_, cache_);
     } catch (const Error& error) {
       if (!attempt.failure().text.empty()) failure = attempt.failure();
       failure.text += text_of(error);
@@ -128,7 +128,6 @@ class Search {
 
   const plan::BuildPlan& plan_;
   const Inputs& inputs_;
-  const Digest& key_;
   const Host& host_;
   const Options& options_;
   ProcessRunner& runner_;
@@ -137,6 +136,13 @@ class Search {
   WorkFolder& work_;
   StepCache& cache_;
 };
+
+// The result for what the steps say that they read, or for the whole tree where a build has read more.
+std::optional<Built> kept(const plan::BuildPlan& plan, const Inputs& inputs, const Host& host, const StepCache& cache) {
+  const Digest narrow = result_key(plan, inputs, inputs.closure), wide = result_key(plan, inputs, inputs.everything);
+  std::optional<Built> built = kept_result(narrow, plan, inputs, host, cache);
+  return built || narrow == wide ? std::move(built) : kept_result(wide, plan, inputs, host, cache);
+}
 
 Error too_long(std::chrono::seconds limit, const Error& cancelled) {
   Error error(Exit::build_failed, cat("the build was not finished after ", limit.count(), " s"));
@@ -174,21 +180,20 @@ bool source_is_unchanged(const InputKey& found, const plan::BuildPlan& plan, con
 Built build(const plan::BuildPlan& plan, InputKey found, const Host& host, const Options& options,
             ProcessRunner& runner, EventSink& events, std::stop_token stop) {
   const Inputs& inputs = *found.inputs;
-  const Digest key = result_key(plan, inputs);
   StepCache cache(host.cache / "steps", events);
-  if (std::optional<Built> built = kept_result(key, plan, inputs, host, cache)) return std::move(*built);
+  if (std::optional<Built> built = kept(plan, inputs, host, cache)) return std::move(*built);
 
   WorkFolder work(host.cache, inputs.source, events);
   // Whoever held the lock before may have built the same.
-  if (std::optional<Built> built = kept_result(key, plan, inputs, host, cache)) return std::move(*built);
+  if (std::optional<Built> built = kept(plan, inputs, host, cache)) return std::move(*built);
   const Deadline deadline(options.time_limit, stop);
   try {
-    Search(plan, inputs, key, host, options, runner, events, deadline.token(), work, cache).run();
+    Search(plan, inputs, host, options, runner, events, deadline.token(), work, cache).run();
   } catch (const Error& error) {
     if (!deadline.has_passed() || error.exit() != Exit::transient) throw;
     throw too_long(*options.time_limit, error);
   }
-  if (std::optional<Built> built = kept_result(key, plan, inputs, host, cache)) return std::move(*built);
+  if (std::optional<Built> built = kept(plan, inputs, host, cache)) return std::move(*built);
   throw Error(Exit::export_failed, "the result of the build was removed from the cache while it was read")
       .at(host.cache.native())
       .hint("run the same command again");

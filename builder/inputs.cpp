@@ -115,7 +115,25 @@ Digest identity_of_tools(const Inputs& inputs, const plan::BuildPlan& plan, Stat
 Json step_json(const plan::BuildPlan& plan, std::size_t index) {
   plan::BuildPlan one;
   one.steps = {plan.steps[index]};
-  return one.to_json().at("steps").at(0);
+  Json json = one.to_json().at("steps").at(0);
+  json.erase("inputs");  // what they stand for is in the key
+  return json;
+}
+
+// What all steps together read: everything, unless those that do not choose files by name agree on what they leave out,
+// and the image takes nothing from the tree itself.
+std::vector<std::string> read_by_steps(const plan::BuildPlan& plan) {
+  const std::vector<std::string> everything = {"**"};
+  std::vector<std::string> narrow;
+  for (const plan::Step& step : plan.steps) {
+    if (step.inputs.empty() || step.inputs.front() != "**") continue;
+    if (!narrow.empty() && narrow != step.inputs) return everything;
+    narrow = step.inputs;
+  }
+  const bool takes_source = std::any_of(plan.outputs.begin(), plan.outputs.end(), [](const plan::Output& output) {
+    return output.built == "src" || output.built.starts_with("src/");
+  });
+  return narrow.empty() || takes_source ? everything : narrow;
 }
 
 std::string source_date(const plan::BuildPlan& plan) {
@@ -196,6 +214,7 @@ class Look {
       });
     }
     inputs.everything = digest_for(plan, inputs, {"**"});
+    inputs.closure = digest_for(plan, inputs, read_by_steps(plan));
     inputs.mapped = digest_of_source(root_, only_mapped, std::vector<std::string>{"**"}, {}, index_);
     for (const plan::Step& step : plan.steps) inputs.of_steps.push_back(digest_for(plan, inputs, step.inputs));
     inputs.tools_identity = identity_of_tools(inputs, plan, index_);
@@ -263,17 +282,19 @@ bool are_untouched(const Inputs& inputs, const plan::BuildPlan& plan, const Host
   return sighting_of_both(files, only_mapped).digest == inputs.sighting.digest;
 }
 
-Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs) {
+Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs, const Digest& source) {
   Json relevant = plan.to_json();
+  // They stand for files, whose names and contents are in `source`.
+  for (Json& step : relevant["steps"]) step.erase("inputs");
   for (const char* member : {"name", "detector", "values", "warnings", "image", "layers", "budget"})
     relevant.erase(member);
-  return digest_of(cat("whittle.result/4\n", canonical_json(relevant), "\n", source_date(plan), "\n",
-                       inputs.everything.str(), "\n", inputs.tools_identity.str(), "\n"));
+  return digest_of(cat("whittle.result/5\n", canonical_json(relevant), "\n", source_date(plan), "\n", source.str(),
+                       "\n", inputs.tools_identity.str(), "\n"));
 }
 
 std::vector<Digest> step_keys(const plan::BuildPlan& plan, const Inputs& inputs, const FoundToolchain* toolchain) {
   std::string before =
-      cat("whittle.step/1\n", plan.platform, "\n", source_date(plan), "\n", inputs.tools_identity.str(), "\n");
+      cat("whittle.step/2\n", plan.platform, "\n", source_date(plan), "\n", inputs.tools_identity.str(), "\n");
   if (toolchain != nullptr) {
     plan::BuildPlan one;
     one.toolchains = {toolchain->toolchain};

@@ -21,6 +21,7 @@ struct Inputs {
   std::vector<std::string> missing_programs;  // of the others
   std::vector<std::string> warnings;          // of versions that differ from what the project pins
   Digest everything;                          // of all source files that count
+  Digest closure;                             // of those that a step reads, as far as the plan tells
   Digest mapped;                              // of files that only the image takes, which steps do not see
   std::vector<Digest> of_steps;               // of the source files that each step declares as inputs
   Sighting sighting;                          // of all of them
@@ -37,8 +38,9 @@ std::vector<Inputs> gather(std::span<const plan::BuildPlan> plans, const fs::pat
 // Whether no source file was touched since: status calls only. False when that cannot be told.
 bool are_untouched(const Inputs& inputs, const plan::BuildPlan& plan, const Host& host);
 
-// What decides the programs, without what only concerns the image.
-Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs);
+// What decides the programs, without what only concerns the image: `source` is the closure, or everything for a build
+// that has read more.
+Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs, const Digest& source);
 // One key a step: it, every earlier step, their inputs, the tools and the toolchain.
 std::vector<Digest> step_keys(const plan::BuildPlan& plan, const Inputs& inputs, const FoundToolchain* toolchain);
 

@@ -74,7 +74,8 @@ std::vector<plan::ReportedProgram> read_go_list(std::string_view out) {
     object += cat(line, "\n");
     if (line != "}") continue;
     const Json package = parse_json(object, "the output of `go list`", kBuildFailed);
-    if (json_member_or<std::string>(package, "Name", "", "`go list`") == "main") {
+    const bool is_asked_for = !json_member_or<bool>(package, "DepOnly", false, "`go list`");
+    if (is_asked_for && json_member_or<std::string>(package, "Name", "", "`go list`") == "main") {
       programs.push_back({.name = json_member<std::string>(package, "ImportPath", "`go list`"), .path = {}});
     }
     object.clear();

@@ -18,6 +18,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "plan/input_patterns.hpp"
 #include "proof/elf.hpp"
 
 namespace whittle::builder {
@@ -213,11 +214,6 @@ std::vector<SourceFile> listed(const fs::path& root, const fs::path& apart, bool
   return std::move(found.files);
 }
 
-bool is_input(std::string_view path, std::span<const std::string> inputs) {
-  return std::any_of(inputs.begin(), inputs.end(),
-                     [&](const std::string& glob) { return glob == "**" || matches_glob(glob, path); });
-}
-
 }  // namespace
 
 std::vector<SourceFile> list_source(const fs::path& root, const fs::path& apart, std::vector<std::string>* left_out) {
@@ -268,7 +264,7 @@ Digest digest_of_source(const fs::path& root, std::span<const SourceFile> files,
   };
   std::string absolute;
   for (const SourceFile& file : files) {
-    if (!is_input(file.path, inputs) || is_ignored(file.path, ignore)) continue;
+    if (!plan::is_input(file.path, inputs) || is_ignored(file.path, ignore)) continue;
     if (S_ISLNK(file.status.st_mode)) add("link", file, file.link);
     if (!S_ISREG(file.status.st_mode)) continue;
     absolute = cat(root.native(), "/", file.path);

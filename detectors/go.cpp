@@ -7,6 +7,7 @@
 #include "detectors/cgo.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/downloads.hpp"
+#include "detectors/go_closure.hpp"
 #include "detectors/go_module.hpp"
 #include "detectors/go_packages.hpp"
 #include "detectors/places.hpp"
@@ -281,10 +282,18 @@ plan::Step fetch_step(const Surroundings& surroundings) {
   return step;
 }
 
-plan::Step list_step(const std::vector<Program>& programs, const Surroundings& surroundings) {
+plan::Step list_step(const std::vector<Program>& programs, const std::vector<std::string>& inputs,
+                     const Surroundings& surroundings) {
   plan::Step step;
   step.name = "list programs";
   step.argv = {"go", "list", "-find", "-json=Dir,ImportPath,Name"};
+  const bool is_narrow = inputs.size() > 1;
+  // With everything that the programs are made of: it must be among the inputs, or these are no key.
+  if (is_narrow) {
+    step.argv.erase(step.argv.begin() + 2);
+    step.argv.insert(step.argv.begin() + 2, "-deps");
+    step.argv.back() += ",DepOnly,Standard,GoFiles,CFiles,HFiles,SFiles,SysoFiles,EmbedFiles";
+  }
   for (const std::string& argument : build_arguments(surroundings.config)) {
     if (argument.starts_with("-tags=") || argument.starts_with("--tags=") || argument.starts_with("-mod=")) {
       step.argv.push_back(argument);
@@ -294,6 +303,7 @@ plan::Step list_step(const std::vector<Program>& programs, const Surroundings& s
   step.env = closed_environment(surroundings.platform);
   step.folder = step_folder(surroundings);
   step.inputs = {"**/*.go", "**/go.mod", "**/go.sum", "**/go.work", "**/go.work.sum", "**/vendor/modules.txt"};
+  if (is_narrow) step.inputs = inputs;
   step.report = plan::Report::go_list;
   return step;
 }
@@ -350,6 +360,15 @@ plan::Tool fetchable(plan::Tool tool, const Modules& modules, const plan::BuildP
   return tool;
 }
 
+// C includes what it likes.
+std::vector<std::string> inputs_of(const std::vector<Program>& programs, const Cgo& cgo,
+                                   const Surroundings& surroundings) {
+  if (cgo.use != Cgo::Use::never) return {"**"};
+  std::vector<std::string> folders;
+  for (const Program& program : programs) folders.push_back(joined(surroundings.app_in_context, program.folder));
+  return go_inputs(surroundings.context, folders);
+}
+
 std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const std::optional<Modules> modules = read_modules(surroundings);
   if (!modules) return std::nullopt;
@@ -399,10 +418,12 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   if (needs_download(surroundings, *modules)) plan.steps.push_back(fetch_step(surroundings));
   const Cgo cgo = cgo_of(surroundings, *modules);
   add_cgo_toolchains(plan, cgo, surroundings);
-  plan.steps.push_back(list_step(chosen, surroundings));
+  const std::vector<std::string> inputs = inputs_of(chosen, cgo, surroundings);
+  plan.steps.push_back(list_step(chosen, inputs, surroundings));
   if (cgo.use != Cgo::Use::never) list_with_cgo(plan.steps.back());
   for (plan::Step& step : compile_steps(chosen, surroundings)) {
     use_cgo(step, cgo);
+    step.inputs = inputs;
     plan.steps.push_back(std::move(step));
   }
   for (const Program& program : chosen) {

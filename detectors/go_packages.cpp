@@ -110,14 +110,6 @@ bool name_is_built(std::string_view name, const GoTarget& target) {
   return !holds(kSystems, last) || last == target.os;
 }
 
-bool is_skipped_folder(std::string_view folder) {
-  const std::vector<std::string> parts = split(folder, '/');
-  return std::any_of(parts.begin(), parts.end(), [](const std::string& part) {
-    return part == "testdata" || part == "vendor" || part == "node_modules" || part.starts_with('_') ||
-           (part.size() > 1 && part.starts_with('.'));
-  });
-}
-
 constexpr int kMostSearched = 3000;
 
 bool is_below(std::string_view path, std::string_view folder) {
@@ -135,6 +127,14 @@ GoFile read_head(const plan::SourceTree& tree, const std::string& path, const Go
 }
 
 }  // namespace
+
+bool is_skipped_folder(std::string_view folder) {
+  const std::vector<std::string> parts = split(folder, '/');
+  return std::any_of(parts.begin(), parts.end(), [](const std::string& part) {
+    return part == "testdata" || part == "vendor" || part == "node_modules" || part.starts_with('_') ||
+           (part.size() > 1 && part.starts_with('.'));
+  });
+}
 
 GoFile read_go_file(std::string_view name, std::string_view text, const GoTarget& target) {
   GoFile file;

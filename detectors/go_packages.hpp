@@ -31,6 +31,9 @@ struct GoProgram {
   int line = 0;
 };
 
+// Folders that Go looks away from: testdata, vendor, names that begin with `_` or `.`.
+bool is_skipped_folder(std::string_view folder);
+
 // The main packages of the module whose root is `folder`: not in nested modules, testdata, vendor, or
 // folders that begin with `_` or `.`, as Go itself looks away from them.
 std::vector<GoProgram> go_programs(const plan::SourceTree& tree, std::string_view folder, const GoTarget& target);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/text.hpp"
+#include "detectors/cargo_closure.hpp"
 #include "detectors/cargo_manifest.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/places.hpp"
@@ -259,6 +260,22 @@ void name_application(plan::BuildPlan& plan, const Crates& crates, const std::ve
   }
 }
 
+// Narrower than everything only in a workspace, where others have packages too. Of vendored ones cargo does not say
+// which it has read.
+std::vector<std::string> inputs_of(const Crates& crates, const std::vector<CargoProgram>& chosen,
+                                   const CargoConfig& config, const Surroundings& surroundings) {
+  const bool is_workspace = crates.workspace || crates.root.document.root.contains("workspace");
+  if (!is_workspace || config.is_vendored) return {"**"};
+  std::vector<std::string> folders;
+  for (const CargoPackage& package : crates.built) {
+    const bool is_chosen = std::any_of(chosen.begin(), chosen.end(),
+                                       [&](const CargoProgram& program) { return program.package == package.name; });
+    if (is_chosen) folders.push_back(joined(surroundings.app_in_context, package.folder));
+  }
+  return cargo_inputs(surroundings.context, crates.workspace ? crates.lock_folder : surroundings.app_in_context,
+                      folders);
+}
+
 std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const std::optional<Crates> crates = read_crates(surroundings);
   if (!crates) return std::nullopt;
@@ -314,6 +331,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
         "them");
   }
   plan.steps.push_back(compile_step(surroundings, chosen, config, lock.has_value()));
+  plan.steps.back().inputs = inputs_of(*crates, chosen, config, surroundings);
   for (const CargoProgram& program : chosen) {
     plan::Output output;
     output.built = cat("${keep}/target/", target_triple(surroundings), "/release/");

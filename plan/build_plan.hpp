@@ -101,7 +101,7 @@ struct Step {
   std::vector<std::string> argv;
   std::map<std::string, std::string> env;    // beyond the builder's clean environment
   std::string folder = "src";                // working directory
-  std::vector<std::string> inputs = {"**"};  // globs over the source tree
+  std::vector<std::string> inputs = {"**"};  // what it reads of the source tree (plan/input_patterns.hpp)
   std::vector<std::string> outputs;          // paths below the work folder
   // Written below the work folder before the step starts; a file that begins with `#!` can be run.
   std::map<std::string, std::string> files;

@@ -12,6 +12,13 @@ from support.case import remove_tree
 QUESTIONS = ("goList",)
 
 
+def first_toolchain(plan):
+    """The first whose compilers are here, as whittle takes them; nobody would fetch one for a single build."""
+    toolchains = plan.get("toolchains") or [{}]
+    is_here = lambda one: all(shutil.which(words.split()[0]) for words in (one["cc"], one["cxx"]) if words)
+    return next((one for one in toolchains if "cc" in one and is_here(one)), toolchains[0])
+
+
 class ByHand:
     """The plan's steps as one shell line in a work folder of their own."""
 
@@ -21,7 +28,7 @@ class ByHand:
         self.folder = folder
         self.plan = plan
         self.steps = [step for step in plan["steps"] if step["report"] not in QUESTIONS]
-        toolchain = (plan.get("toolchains") or [{}])[0]
+        toolchain = first_toolchain(plan)
         self.flags = {"compile_flags": toolchain.get("compileFlags", []), "link_flags": toolchain.get("linkFlags", [])}
         self.words = {
             "work": str(folder / "work"),
