@@ -19,12 +19,16 @@ bool is_pure_report(const plan::Step& step) {
   return step.report == Report::go_list;
 }
 
-Json to_json(const std::vector<plan::ReportedProgram>& reported) {
+Json facts_of(const std::vector<plan::ReportedProgram>& reported, const std::string& sandbox) {
   Json list = Json::array();
   for (const plan::ReportedProgram& program : reported) {
     list.push_back({{"name", program.name}, {"path", program.path}, {"installed", program.installed}});
   }
-  return {{"reported", list}};
+  return {{"reported", list}, {"sandbox", sandbox}};
+}
+
+std::string name_of_sandbox(const StepRunner& runner) {
+  return runner.was_confined() ? Sandbox::kBubblewrap : Sandbox::kNone;
 }
 
 }  // namespace
@@ -131,7 +135,7 @@ std::vector<plan::ReportedProgram> Attempt::run() {
   const std::vector<plan::Step>& steps = setting_.plan.steps;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const bool is_kept = !steps[i].outputs.empty() || steps[i].report != Report::none;
-    hits_.push_back(is_kept && (!steps[i].network || is_fetched(i)) ? cache_.find(keys_[i]) : std::nullopt);
+    hits_.push_back(is_kept && (!steps[i].network || is_fetched(i)) ? kept(keys_[i]) : std::nullopt);
   }
   const std::size_t end = first_not_needed();
   refuse_offline(end);
@@ -187,7 +191,7 @@ bool Attempt::goes_on(std::size_t index, StepRunner& runner, std::string& out, E
   return false;
 }
 
-std::string Attempt::run_command(std::size_t index, const ProgramSnapshot& before) {
+std::string Attempt::run_command(std::size_t index, const ProgramSnapshot& before, std::string& sandbox) {
   const plan::Step& step = setting_.plan.steps[index];
   StepRunner runner({.plan = setting_.plan,
                      .host = setting_.host,
@@ -195,12 +199,16 @@ std::string Attempt::run_command(std::size_t index, const ProgramSnapshot& befor
                      .tools = setting_.inputs.tools,
                      .toolchain = setting_.toolchain,
                      .logs = setting_.host.cache / "logs" / work_.id(),
-                     .variant = setting_.variant},
+                     .variant = setting_.variant,
+                     .sandbox = setting_.options.sandbox},
                     runner_, events_, stop_);
   try {
-    return runner.run(step, index);
+    std::string out = runner.run(step, index);
+    sandbox = name_of_sandbox(runner);
+    return out;
   } catch (Error& error) {
     if (error.exit() != Exit::build_failed) throw;
+    sandbox = name_of_sandbox(runner);
     std::string out;
     Error last = error;
     if (goes_on(index, runner, out, last)) return out;
@@ -220,14 +228,16 @@ std::string Attempt::run_command(std::size_t index, const ProgramSnapshot& befor
 
 void Attempt::run_step(std::size_t index) {
   const plan::Step& step = setting_.plan.steps[index];
-  if (step.network && step.outputs.empty() && is_fetched(index)) {
+  if (step.network && step.outputs.empty() && step.report == Report::none && is_fetched(index)) {
     events_.verbose(cat(step.name, ": was done for the same inputs"));
     return;
   }
   events_.info(step.name);
   const ProgramSnapshot before =
       step.report == Report::new_executables ? snapshot_of_programs(places_.work) : ProgramSnapshot{};
-  const std::string out = run_command(index, before);
+  std::string sandbox;
+  const std::string out = run_command(index, before, sandbox);
+  note_sandbox(sandbox);
   const std::vector<plan::ReportedProgram> reported = report_of(step, out, before);
   for (const std::string& output : step.outputs) {
     if (confined(places_.work, output) && fs::exists(places_.work / output)) continue;
@@ -237,7 +247,7 @@ void Attempt::run_step(std::size_t index) {
   }
   if (beyond_inputs_.empty()) beyond_inputs_ = look_beyond(step, out, reported);
   if (beyond_inputs_.empty() && (!step.outputs.empty() || step.report != Report::none)) {
-    cache_.store(keys_[index], places_.work, step.outputs, to_json(reported), places_.work / "tmp");
+    cache_.store(keys_[index], places_.work, step.outputs, facts_of(reported, sandbox), places_.work / "tmp");
   }
   for (const fs::path& mark : step.network ? fetch_marks(index) : std::vector<fs::path>{}) write_file(mark, "");
   reported_.insert(reported_.end(), reported.begin(), reported.end());
@@ -266,7 +276,21 @@ std::string Attempt::look_beyond(const plan::Step& step, const std::string& out,
   return found;
 }
 
+// Whoever asks for a sandbox gets nothing that was made without one.
+std::optional<CachedResult> Attempt::kept(const Digest& key) const {
+  std::optional<CachedResult> found = cache_.find(key);
+  if (found && setting_.plan.sandbox == "required" && found->facts.value("sandbox", "") != Sandbox::kBubblewrap) {
+    return std::nullopt;
+  }
+  return found;
+}
+
+void Attempt::note_sandbox(const std::string& of_step) {
+  if (sandbox_ != Sandbox::kNone) sandbox_ = of_step;
+}
+
 void Attempt::collect(const CachedResult& result) {
+  note_sandbox(result.facts.value("sandbox", Sandbox::kNone));
   for (const Json& program : result.facts.at("reported")) {
     reported_.push_back({.name = program.at("name").get<std::string>(),
                          .path = program.at("path").get<std::string>(),

@@ -34,6 +34,8 @@ class Attempt {
   // A source file that a step has read though it is none of its inputs; empty: none. Then nothing was kept of that
   // step, and what came after it.
   const std::string& beyond_inputs() const { return beyond_inputs_; }
+  // What the steps ran in, also those whose work is from the cache: see Built::sandbox.
+  const std::string& sandbox() const { return sandbox_; }
   // After run() has thrown: the step that failed and what it said.
   const Failure& failure() const { return failure_; }
 
@@ -46,10 +48,12 @@ class Attempt {
   std::vector<ProbedTool> tools(std::size_t end) const;
   void bring_tools(std::size_t end) const;
   void run_step(std::size_t step);
-  std::string run_command(std::size_t step, const ProgramSnapshot& before);
+  std::string run_command(std::size_t step, const ProgramSnapshot& before, std::string& sandbox);
+  std::optional<CachedResult> kept(const Digest& key) const;
   bool goes_on(std::size_t step, StepRunner& runner, std::string& out, Error& error);
   bool has_made_everything(std::size_t step, const ProgramSnapshot& before) const;
   void collect(const CachedResult& result);
+  void note_sandbox(const std::string& of_step);
   std::vector<fs::path> fetch_marks(std::size_t step) const;
   std::vector<plan::ReportedProgram> report_of(const plan::Step& step, const std::string& out,
                                                const ProgramSnapshot& before) const;
@@ -66,6 +70,7 @@ class Attempt {
   std::vector<plan::ReportedProgram> reported_;
   std::vector<std::string> warnings_;
   std::string beyond_inputs_;
+  std::string sandbox_;
   Failure failure_;
 };
 

@@ -112,7 +112,8 @@ class Search {
         if (!warning.empty()) warnings.push_back(warning);
       }
       const Digest& source = attempt.beyond_inputs().empty() ? inputs_.closure : inputs_.everything;
-      keep_result(result_key(plan_, inputs_, source), plan_, reported, std::move(warnings), work_, cache_);
+      keep_result(result_key(plan_, inputs_, source), plan_, reported, std::move(warnings), attempt.sandbox(), work_,
+                  cache_);
     } catch (const Error& error) {
       if (!attempt.failure().text.empty()) failure = attempt.failure();
       failure.text += text_of(error);
@@ -144,6 +145,13 @@ std::optional<Built> kept(const plan::BuildPlan& plan, const Inputs& inputs, con
   return built || narrow == wide ? std::move(built) : kept_result(wide, plan, inputs, host, cache);
 }
 
+// How steps are confined decides whether they succeed, not what they make.
+plan::BuildPlan without_sandbox(plan::BuildPlan plan) {
+  plan.sandbox = plan::BuildPlan{}.sandbox;
+  plan.values.erase("sandbox");
+  return plan;
+}
+
 Error too_long(std::chrono::seconds limit, const Error& cancelled) {
   Error error(Exit::build_failed, cat("the build was not finished after ", limit.count(), " s"));
   error.cause(cancelled.message()).hint("give it more with `--timeout`, or `timeout = \"…\"` under `[build]`");
@@ -163,8 +171,9 @@ std::vector<InputKey> input_keys(std::span<const plan::BuildPlan> plans, const f
   for (Inputs& found : gather(plans, source, host, runner, events, stop)) {
     const plan::BuildPlan& plan = plans[keys.size()];
     const auto inputs = std::make_shared<const Inputs>(std::move(found));
-    keys.push_back({.digest = digest_of(cat("whittle.inputs/2\n", plan.canonical(), "\n", inputs->everything.str(),
-                                            "\n", inputs->mapped.str(), "\n", inputs->tools_identity.str(), "\n")),
+    keys.push_back({.digest = digest_of(cat("whittle.inputs/2\n", without_sandbox(plan).canonical(), "\n",
+                                            inputs->everything.str(), "\n", inputs->mapped.str(), "\n",
+                                            inputs->tools_identity.str(), "\n")),
                     .tools = inputs->all_tools(),
                     .inputs = inputs});
   }

@@ -24,12 +24,14 @@
 namespace whittle::builder {
 
 class Downloader;
+class Sandbox;
 
 struct Options {
   bool offline = false;  // a step or tool that needs the network is an Error(input_unavailable) listing them all
   unsigned jobs = 0;     // 0: one per processor
   std::optional<std::chrono::seconds> time_limit = {};  // of all steps together
   Downloader* downloader = nullptr;                     // borrowed; null: no tool can be fetched
+  Sandbox* sandbox = nullptr;                           // borrowed; null: steps run as they are
 };
 
 struct Built {
@@ -38,6 +40,7 @@ struct Built {
   plan::RuntimeNeeds needs;               // evidence from the proofs
   std::vector<ProbedTool> tools;
   std::vector<std::string> warnings;
+  std::string sandbox;  // what the steps ran in when this was made: "bubblewrap" or "none"; empty without steps
   // Keeps the files of `artifacts` alive.
   std::shared_ptr<void> keeps_files;
 };

@@ -16,6 +16,7 @@ constexpr std::array kRemedies = {
     Remedy{"--locked was passed",
            "Cargo.lock is out of date: run `cargo update --workspace` and commit the new Cargo.lock"},
     Remedy{"missing go.sum entry", "go.sum is incomplete: run `go mod tidy` and commit go.mod and go.sum"},
+    Remedy{"updating go.sum", "go.sum is incomplete: run `go mod tidy` and commit go.mod and go.sum"},
     Remedy{"updates to go.mod needed", "go.mod is out of date: run `go mod tidy` and commit go.mod and go.sum"},
     Remedy{"inconsistent vendoring", "vendor/ is out of date: run `go mod vendor` and commit it"},
     Remedy{"checksum mismatch", "what was fetched is not what the lock file says: find out why before it is updated"},

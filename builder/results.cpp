@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "builder/installed_data.hpp"
 #include "builder/proofs.hpp"
+#include "builder/sandbox.hpp"
 #include "proof/packages.hpp"
 
 namespace whittle::builder {
@@ -160,7 +161,8 @@ void add_needs_of_image(plan::RuntimeNeeds& needs, const plan::BuildPlan& plan) 
 }  // namespace
 
 void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vector<plan::ReportedProgram>& reported,
-                 std::vector<std::string> warnings, const WorkFolder& work, const StepCache& cache) {
+                 std::vector<std::string> warnings, const std::string& sandbox, const WorkFolder& work,
+                 const StepCache& cache) {
   plan::BuildPlan settled = plan::settle(plan, reported);
   settled.outputs = with_installed_data(settled, work.path());
   std::vector<fs::path> places;
@@ -179,6 +181,7 @@ void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vect
               {{"reported", to_json(reported)},
                {"data", data_to_json(settled)},
                {"warnings", warnings},
+               {"sandbox", sandbox},
                {"closure", to_json(proofs.closure)},
                {"needs", {needs.certificates, needs.time_zones, needs.name_service}}},
               work.path() / "tmp");
@@ -189,6 +192,8 @@ std::optional<Built> kept_result(const Digest& key, const plan::BuildPlan& plan,
   const std::optional<CachedResult> kept = cache.find(key);
   if (!kept) return std::nullopt;
   Built built;
+  built.sandbox = kept->facts.value("sandbox", Sandbox::kNone);
+  if (plan.sandbox == "required" && built.sandbox == Sandbox::kNone) return std::nullopt;
   built.plan = plan::settle(plan, reported_in(kept->facts));
   take_data(built.plan, kept->facts.at("data"));
   built.tools = inputs.all_tools();

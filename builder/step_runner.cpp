@@ -10,9 +10,11 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/bubblewrap.hpp"
 #include "builder/host_libraries.hpp"
 #include "builder/missing.hpp"
 #include "builder/remedies.hpp"
+#include "builder/trespass.hpp"
 
 namespace whittle::builder {
 
@@ -132,6 +134,8 @@ Command StepRunner::command_for(const plan::Step& step) const {
   if (setting_.toolchain != nullptr) {
     for (const auto& [name, value] : setting_.toolchain->toolchain.env) command.env[name] = placeholders.filled(value);
   }
+  // Bubblewrap sets it; a step must not be able to tell whether it is in a sandbox by what it makes.
+  command.env["PWD"] = command.folder.native();
   const std::string path = command.env["PATH"];
   for (const auto& [name, value] : step.env) {
     std::string text = placeholders.filled(value);
@@ -160,10 +164,38 @@ void StepRunner::make_output_folders(const plan::Step& step) const {
   }
 }
 
+Error StepRunner::failed_step(const plan::Step& step, const Command& command, const ProcessResult& result,
+                              std::span<const std::string> last, const std::optional<View>& view) const {
+  if (view && is_complaint_of_bubblewrap(said_)) {
+    Error failed(Exit::build_failed, cat("the sandbox of build step ", backticked(step.name), " cannot be set up"));
+    return failed.cause(std::string(trim(said_))).hint("`--sandbox=off` builds without one");
+  }
+  std::optional<Missing> missing = missing_in(said_);
+  if (missing && missing->kind == Missing::Kind::library) {
+    missing->needed_by = host_module_with(missing->name, said_, setting_.plan.platform);
+  }
+  const std::optional<Remedy> remedy = missing ? remedy_for(*missing, setting_.plan.platform) : std::nullopt;
+  const std::optional<Trespass> trespass = view && !remedy ? trespass_in(said_, *view, step.network) : std::nullopt;
+  Error failed(Exit::build_failed, cat("build step ", backticked(step.name), " ",
+                                       remedy     ? cat("needs ", description_of(*missing), ", which ", remedy->state)
+                                       : trespass ? description_of(*trespass)
+                                                  : ending_of(result)));
+  failed.at(cat(shell_line(command.argv), "   (in ", backticked(step.folder), ")"));
+  if (!last.empty()) failed.detail("last lines:");
+  for (const std::string& line : last) failed.detail(cat("  ", line));
+  const std::vector<std::string> known = remedies_for(last);
+  if (trespass) failed.cause(trespass->line);
+  if (trespass && known.empty()) failed.hint(remedy_for(*trespass, step.name));
+  if (remedy) failed.hint(remedy->hint);
+  for (const std::string& advice : known) failed.hint(advice);
+  return failed;
+}
+
 std::string StepRunner::run(const plan::Step& step, std::size_t number) {
   write_files(step);
   make_output_folders(step);
-  for (const fs::path& folder : cache_folders_of(step, setting_.places)) make_folders(folder);
+  const Surroundings around{setting_.host, setting_.places, setting_.tools, setting_.toolchain};
+  for (const fs::path& folder : all_cache_folders(step, around)) make_folders(folder);
   const Command command = command_for(step);
   if (const auto home = command.env.find("CARGO_HOME"); home != command.env.end()) {
     prepare_cargo_home(home->second, setting_.host, step.network);
@@ -198,7 +230,11 @@ std::string StepRunner::run(const plan::Step& step, std::size_t number) {
       (stream == OutputStream::out ? out : error).add(text, take);
     }
   };
-  const ProcessResult result = runner_.run(command, output, stop_);
+  std::optional<View> view;
+  if (setting_.sandbox != nullptr && setting_.sandbox->is_in_force(stop_)) view = view_of(step, command, around);
+  was_confined_ = view.has_value();
+  const ProcessResult result =
+      runner_.run(view ? setting_.sandbox->around(command, *view, step.network) : command, output, stop_);
   out.finish(take);
   error.finish(take);
   if (result.cancelled || (stop_.stop_requested() && !result.ok())) {
@@ -207,21 +243,8 @@ std::string StepRunner::run(const plan::Step& step, std::size_t number) {
   }
   if (result.ok()) return report;
 
-  std::optional<Missing> missing = missing_in(said_);
-  if (missing && missing->kind == Missing::Kind::library) {
-    missing->needed_by = host_module_with(missing->name, said_, setting_.plan.platform);
-  }
-  const std::optional<Remedy> remedy = missing ? remedy_for(*missing, setting_.plan.platform) : std::nullopt;
-  Error failed(Exit::build_failed, remedy ? cat("build step ", backticked(step.name), " needs ",
-                                                description_of(*missing), ", which ", remedy->state)
-                                          : cat("build step ", backticked(step.name), " ", ending_of(result)));
-  failed.at(cat(shell_line(command.argv), "   (in ", backticked(step.folder), ")"));
-  if (!last.empty()) failed.detail("last lines:");
-  for (const std::string& line : last) failed.detail(cat("  ", line));
-  if (remedy) failed.hint(remedy->hint);
   const std::vector<std::string> lines(last.begin(), last.end());
-  for (std::string& advice : remedies_for(lines)) failed.hint(std::move(advice));
-  throw failed.hint(cat("the full log is ", backticked(log_path.native())));
+  throw failed_step(step, command, result, lines, view).hint(cat("the full log is ", backticked(log_path.native())));
 }
 
 }  // namespace whittle::builder

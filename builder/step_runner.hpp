@@ -1,6 +1,7 @@
 // Runs one step: environment, files, log, and the error when it fails.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -9,6 +10,7 @@
 #include "base/event.hpp"
 #include "builder/environment.hpp"
 #include "builder/placeholders.hpp"
+#include "builder/sandbox.hpp"
 
 namespace whittle::builder {
 
@@ -22,6 +24,7 @@ class StepRunner {
     const FoundToolchain* toolchain;    // may be null
     fs::path logs;                      // one file a step
     std::string variant;                // part of the logs' names: "-host", "-musl-wrapper"
+    Sandbox* sandbox = nullptr;         // null: steps run as they are
   };
   StepRunner(const Setting& setting, ProcessRunner& runner, EventSink& events, std::stop_token stop)
       : setting_(setting), runner_(runner), events_(events), stop_(std::move(stop)) {}
@@ -29,11 +32,15 @@ class StepRunner {
   // Returns standard output when the step has a report, which is then kept from the last lines and events.
   // Throws Error(build_failed) with the last lines and the log's place; Error(transient) after a cancellation.
   std::string run(const plan::Step& step, std::size_t number);
+  // Whether the last step ran in the sandbox.
+  bool was_confined() const { return was_confined_; }
   // The end of what the step wrote, without its report.
   const std::string& said() const { return said_; }
 
  private:
   Command command_for(const plan::Step& step) const;
+  Error failed_step(const plan::Step& step, const Command& command, const ProcessResult& result,
+                    std::span<const std::string> last, const std::optional<View>& view) const;
   void write_files(const plan::Step& step) const;
   void make_output_folders(const plan::Step& step) const;
 
@@ -42,6 +49,7 @@ class StepRunner {
   EventSink& events_;
   std::stop_token stop_;
   std::string said_;
+  bool was_confined_ = false;
 };
 
 // What a person reads first of a failed step: the first line of `lines` that speaks of an error, else the last.

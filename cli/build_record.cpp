@@ -29,7 +29,8 @@ std::optional<BuildRecords::Record> BuildRecords::find(const Digest& key) const 
     const Json json = parse_json(*text, "a build record");
     Record record{.root = descriptor_from(json_member<Json>(json, "root", "a build record")),
                   .warnings = json_member<std::vector<std::string>>(json, "warnings", "a build record"),
-                  .installed = json_member<std::uint64_t>(json, "installed", "a build record")};
+                  .installed = json_member<std::uint64_t>(json, "installed", "a build record"),
+                  .sandbox = json_member<std::string>(json, "sandbox", "a build record")};
     const auto blobs = json_member<std::map<std::string, std::uint64_t>>(json, "blobs", "a build record");
     if (blobs.empty()) return std::nullopt;
     for (const auto& [name, size] : blobs) {
@@ -54,7 +55,8 @@ void BuildRecords::remember(const Digest& key, const Record& record) {
                        {"platform", record.root.platform ? record.root.platform->str() : ""}}},
                      {"blobs", blobs},
                      {"warnings", record.warnings},
-                     {"installed", record.installed}};
+                     {"installed", record.installed},
+                     {"sandbox", record.sandbox}};
   make_folders(folder_);
   write_file(path(key), canonical_json(json));
 }

@@ -21,6 +21,7 @@ class BuildRecords {
     oci::Descriptor root;
     std::vector<std::string> warnings;  // of the build, told again
     std::uint64_t installed = 0;        // the content of all files
+    std::string sandbox = {};           // what its steps ran in: builder::Built::sandbox
   };
   // Nothing when there is no record, or when a blob of its image is gone or damaged (see BlobStore::has).
   std::optional<Record> find(const Digest& key) const;

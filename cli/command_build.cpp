@@ -12,8 +12,10 @@ namespace {
 Json json_of(const BuildResult& result) {
   Json platforms = Json::array();
   for (const PlatformImage& image : result.platforms) {
-    platforms.push_back(
-        {{"platform", image.platform}, {"digest", image.digest.str()}, {"compressed", image.compressed}});
+    platforms.push_back({{"platform", image.platform},
+                         {"digest", image.digest.str()},
+                         {"compressed", image.compressed},
+                         {"sandbox", image.sandbox}});
   }
   return {{"schema", "whittle.build/v1"},
           {"reference", result.reference},

@@ -37,7 +37,7 @@ void print_image(const plan::BuildPlan& plan, std::ostream& out) {
 
 void print_plan(const plan::BuildPlan& plan, std::ostream& out) {
   out << "name      " << plan.name << "\nlanguage  " << plan.language << " (" << plan.detector << ")\nplatform  "
-      << plan.platform << "\n\nvalues\n";
+      << plan.platform << "\nsandbox   " << plan.sandbox << "\n\nvalues\n";
   for (const auto& [name, value] : plan.values) {
     out << "  " << name << " = " << printable(value.value) << "  (" << printable(value.source) << ")\n";
   }

@@ -52,7 +52,8 @@ int why(const WhyOptions& options, Session& session) {
                                   {"slice", printable(layers::slice_name(blob))},
                                   {"origin", from},
                                   {"reason", origin ? origin->reason : ""},
-                                  {"value", origin ? origin->value : ""}});
+                                  {"value", origin ? origin->value : ""},
+                                  {"sandbox", origin ? origin->sandbox : ""}});
     return 0;
   }
   std::ostream& out = session.out();
@@ -61,6 +62,7 @@ int why(const WhyOptions& options, Session& session) {
   out << "\n";
   if (!from.empty()) out << "  from    " << printable(from) << "\n";
   if (origin && !origin->reason.empty()) out << "  reason  " << printable(origin->reason) << "\n";
+  if (origin && !origin->sandbox.empty()) out << "  sandbox " << origin->sandbox << "\n";
   if (origin && !origin->value.empty()) out << "  value   " << printable(origin->value) << "\n";
   if (from.empty()) session.events().info("the image was not built here: what put the file there is not known");
   return 0;

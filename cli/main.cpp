@@ -1,6 +1,7 @@
 // The program: signals, command line, one command, and the only place where an error becomes an exit code.
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -78,7 +79,16 @@ int run_invocation(const Invocation& invocation, Renderer& renderer, std::stop_t
   return status;
 }
 
+// A core file of this program would hold credentials; one of a build step would be taken for something it made.
+void leave_no_core_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_CORE, &limit) != 0) return;
+  limit.rlim_cur = 0;
+  ::setrlimit(RLIMIT_CORE, &limit);
+}
+
 int main_program(int argc, char** argv) {
+  leave_no_core_files();
   std::stop_source stop;
   const SignalListener listener(stop);
   std::map<std::string, std::string> environment = environment_map();

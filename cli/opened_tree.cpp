@@ -24,6 +24,7 @@ plan::Config command_line_config(const BuildOptions& options) {
   set(&plan::Config::toolchain, options.toolchain, "--toolchain");
   set(&plan::Config::link, options.link, "--link");
   set(&plan::Config::timeout, options.timeout, "--timeout");
+  set(&plan::Config::sandbox, options.sandbox, "--sandbox");
   set(&plan::Config::compression, options.compression, "--compression");
   if (options.strict_versions) config.strict_versions = plan::Setting{"always", "--strict-versions"};
   if (options.gzip_twin) config.gzip_twin = plan::Setting{"always", "--gzip-twin"};
@@ -84,7 +85,13 @@ OpenedTree open_tree(const BuildOptions& options, Session& session) {
 
 std::vector<plan::BuildPlan> make_plans(const OpenedTree& tree, const BuildOptions& options, Session& session) {
   if (!options.plan_file.empty()) {
-    return plan::plans_from_json(parse_json(read_file(options.plan_file), options.plan_file), options.plan_file);
+    std::vector<plan::BuildPlan> plans =
+        plan::plans_from_json(parse_json(read_file(options.plan_file), options.plan_file), options.plan_file);
+    // How steps are confined is up to whoever builds, not to whoever wrote the plan.
+    for (plan::BuildPlan& plan : plans) {
+      if (tree.config.sandbox) plan.sandbox = tree.config.sandbox->value;
+    }
+    return plans;
   }
   const detectors::DecideOptions provenance = provenance_of(tree.app.root(), session);
   std::vector<plan::BuildPlan> plans;

@@ -36,7 +36,7 @@ struct BuildOptions {
   std::vector<std::string> targets;
   std::vector<std::string> platforms;  // --platform, empty: this host's
   std::string plan_file;
-  std::string compression, detector, toolchain, link, timeout;
+  std::string compression, detector, toolchain, link, timeout, sandbox;
   bool gzip_twin = false;
   bool strict_versions = false;
   bool release = false;  // --release: kReleaseCompression

@@ -109,6 +109,7 @@ class Tree {
     app.add_option("--toolchain", options.toolchain, "C and C++ toolchain: auto, musl, zig or host")->type_name("NAME");
     app.add_option("--link", options.link, "`static`, or `closure`: dynamic programs ship their libraries")
         ->type_name("KIND");
+    app.add_option("--sandbox", options.sandbox, "of build steps: auto, required or off")->type_name("MODE");
     app.add_option("--platform", options.platforms, "what to build for, one or a list (default: this machine)")
         ->delimiter(',')
         ->allow_extra_args(false)

@@ -75,7 +75,8 @@ std::vector<plan::FileMapping> mappings_of(const Json& record, const std::string
 
 }  // namespace
 
-std::string Origins::record_of(const layers::RootFilesystem& root, const plan::BuildPlan& plan) {
+std::string Origins::record_of(const layers::RootFilesystem& root, const plan::BuildPlan& plan,
+                               const std::string& sandbox) {
   // Thousands of files have one origin: each is written once.
   std::map<std::array<std::string, 3>, Json> by_origin;
   for (const auto& [path, entry] : root) {
@@ -88,8 +89,10 @@ std::string Origins::record_of(const layers::RootFilesystem& root, const plan::B
   for (auto& [origin, paths] : by_origin) {
     list.push_back({{"origin", origin[0]}, {"reason", origin[1]}, {"value", origin[2]}, {"paths", std::move(paths)}});
   }
-  return canonical_json(
-      {{"schema", "whittle.origins/v2"}, {"origins", std::move(list)}, {"files", json_of(plan.image.files)}});
+  return canonical_json({{"schema", "whittle.origins/v3"},
+                         {"origins", std::move(list)},
+                         {"files", json_of(plan.image.files)},
+                         {"sandbox", sandbox}});
 }
 
 void Origins::remember(const Digest& configuration, const std::string& record) const {
@@ -106,9 +109,11 @@ std::optional<Origin> Origins::find(const Digest& configuration, const std::stri
     for (const Json& one : json_member<Json>(record, "origins", what)) {
       for (const Json& candidate : json_member<Json>(one, "paths", what)) {
         if (candidate != printable(path)) continue;
-        return Origin{.origin = json_member<std::string>(one, "origin", what),
-                      .reason = json_member<std::string>(one, "reason", what),
-                      .value = json_member<std::string>(one, "value", what)};
+        Origin found{.origin = json_member<std::string>(one, "origin", what),
+                     .reason = json_member<std::string>(one, "reason", what),
+                     .value = json_member<std::string>(one, "value", what)};
+        if (found.origin.starts_with("step ")) found.sandbox = json_member<std::string>(record, "sandbox", what);
+        return found;
       }
     }
     std::string origin = mapped_origin(printable(path), mappings_of(record, what));

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/builder.hpp"
+#include "builder/sandbox.hpp"
 #include "builder/stat_index.hpp"
 #include "cli/budget.hpp"
 #include "cli/build_record.hpp"
@@ -88,7 +89,7 @@ BuildRecords::Record make_image(const plan::BuildPlan& plan, const builder::Inpu
   // Splits by how often things change. Beyond this point each entry is in exactly one layer.
   const std::size_t entries = root.size();
   const std::uint64_t installed = layers::content_size(root);
-  const std::string origins = Origins::record_of(root, built.plan);
+  const std::string origins = Origins::record_of(root, built.plan, built.sandbox);
   const std::vector<layers::Slice> slices = layers::partition(std::move(root));
 
   // Writes the blobs. Beyond this point everything is on disk and digests are final.
@@ -96,7 +97,7 @@ BuildRecords::Record make_image(const plan::BuildPlan& plan, const builder::Inpu
   layers::LayerCache cache(session.cache_folder() / "layers");
   const oci::Image image = layers::assemble(built.plan, slices, blobs, cache, session.pool(), events, session.stop());
   Origins(session.cache_folder() / "origins").remember(image.config.digest, origins);
-  return {image.manifest, built.warnings, installed};
+  return {image.manifest, built.warnings, installed, built.sandbox};
 }
 
 // The images of a tree's plans, one for each platform: those whose inputs were built before, and the others.
@@ -118,8 +119,9 @@ class Images {
     for (std::size_t i = 0; i < plans_.size(); ++i) {
       keys.push_back(image_key(inputs[i], plans_[i], facts_, session_));
       const std::optional<BuildRecords::Record> record = records_.find(keys[i]);
-      if (record) made[i] = *record;
-      if (!record) changed.push_back(i);
+      const bool is_good = record && (plans_[i].sandbox != "required" || record->sandbox != builder::Sandbox::kNone);
+      if (is_good) made[i] = *record;
+      if (!is_good) changed.push_back(i);
     }
     for (const std::size_t i : changed) {
       if (plans_.size() > 1) session_.events().info(plans_[i].platform);
@@ -147,6 +149,7 @@ class Images {
 
   const std::vector<oci::Descriptor>& roots() const { return roots_; }
   const std::vector<std::uint64_t>& compressed() const { return compressed_; }
+  const std::vector<std::string>& sandboxes() const { return sandboxes_; }
   bool is_unchanged() const { return is_unchanged_; }
 
  private:
@@ -157,6 +160,7 @@ class Images {
     roots_.push_back(record.root);
     compressed_.push_back(compressed_size(blobs_, record.root));
     installed_.push_back(record.installed);
+    sandboxes_.push_back(record.sandbox);
   }
 
   const fs::path source_;
@@ -167,6 +171,7 @@ class Images {
   const layers::BaseFacts facts_;
   std::vector<oci::Descriptor> roots_;
   std::vector<std::uint64_t> compressed_, installed_;
+  std::vector<std::string> sandboxes_;
   std::set<std::string> said_;
   bool is_unchanged_ = false;
 };
@@ -206,6 +211,7 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   ToolDownloads downloads(session);
   builder::Options how = {.offline = options.offline, .jobs = 0, .time_limit = time_limit(tree.config)};
   how.downloader = &downloads;
+  how.sandbox = &session.sandbox(plan.sandbox);
   images.make(how);
   images.check_budgets();
   result.root = put_root(images.roots(), store.blobs());
@@ -215,7 +221,8 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   if (store.find(store_name(result.name)) != result.root) store.tag(store_name(result.name), result.root);
   result.reference = cat(result.name.name(), "@", result.root.digest.str());
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    result.platforms.push_back({plans[i].platform, images.roots()[i].digest, images.compressed()[i]});
+    result.platforms.push_back(
+        {plans[i].platform, images.roots()[i].digest, images.compressed()[i], images.sandboxes()[i]});
   }
   result.compressed = plans.size() == 1 ? images.compressed().front() : compressed_size(store.blobs(), result.root);
   events.info(cat(store_name(result.name), ", ", plans.size() > 1 ? cat(plans.size(), " platforms, ") : "",

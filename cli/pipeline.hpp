@@ -14,6 +14,7 @@ struct PlatformImage {
   std::string platform;
   Digest digest;
   std::uint64_t compressed = 0;
+  std::string sandbox = {};  // builder::Built::sandbox
 };
 
 struct BuildResult {

@@ -6,6 +6,7 @@
 #include "base/deadline.hpp"
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/bubblewrap.hpp"
 #include "cli/image_source.hpp"
 #include "layers/image_reader.hpp"
 
@@ -44,37 +45,24 @@ std::string last_line(const std::string& text) {
 }
 
 Outcome run(const fs::path& root, const ProbedProcess& process, bool is_furnished, Session& session) {
-  std::vector<std::string> argv = {bubblewrap(session).native(),
-                                   "--ro-bind",
-                                   root.native(),
-                                   "/",
-                                   "--unshare-all",
-                                   "--unshare-user",
-                                   "--uid",
-                                   "65532",
-                                   "--gid",
-                                   "65532",
-                                   "--chdir",
-                                   process.folder,
-                                   "--die-with-parent",
-                                   "--new-session",
-                                   "--clearenv"};
+  builder::Bubblewrap jail(bubblewrap(session));
+  jail.show(root, "/");
+  jail.take_network();
+  jail.become(65532, 65532);
+  jail.enter(process.folder);
+  std::vector<std::string> environment = process.env;
   if (is_furnished) {
-    argv.insert(argv.end(), {"--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--setenv", "HOME", "/tmp"});
+    jail.furnish();
+    jail.empty("/tmp");
+    environment.insert(environment.begin(), "HOME=/tmp");
   }
-  for (const std::string& variable : process.env) {
-    const std::size_t equals = variable.find('=');
-    if (equals == std::string::npos) continue;
-    argv.insert(argv.end(), {"--setenv", variable.substr(0, equals), variable.substr(equals + 1)});
-  }
-  argv.push_back("--");
-  argv.insert(argv.end(), process.argv.begin(), process.argv.end());
+  jail.set_environment(environment);
+  std::vector<std::string> argv = jail.running(process.argv);
   const Deadline deadline(kPatience, session.stop());
   const CapturedOutput ended = run_captured(
       session.runner(), {.argv = std::move(argv), .env = session.environment(), .folder = {}}, deadline.token());
   if (session.stop().stop_requested()) throw Error(Exit::transient, "cancelled while the program was probed");
-  const bool is_own = ended.error.starts_with("bwrap: ") && !ended.error.starts_with("bwrap: execvp");
-  if (is_own && !ended.result.ok()) {
+  if (builder::is_complaint_of_bubblewrap(ended.error) && !ended.result.ok()) {
     throw Error(Exit::input_unavailable, "bubblewrap cannot make a root of its own here").cause(last_line(ended.error));
   }
   return {.is_running_on = deadline.has_passed(), .status = ended.result.status, .error = ended.error};

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "builder/bubblewrap.hpp"
 
 namespace whittle::cli {
 
@@ -24,7 +25,8 @@ constexpr std::array<Runtime, 4> kRuntimes = {
     {{"runc", "`whittle run`, memory limits", "apt-get install runc", true},
      {"crun", "`whittle run`, memory limits", "apt-get install crun", true},
      {"youki", "`whittle run`, memory limits", "cargo install youki", true},
-     {"bwrap", "`whittle run` without an OCI runtime", "apt-get install bubblewrap", false}}};
+     {"bwrap", "the sandbox of build steps; `whittle run` without an OCI runtime", "apt-get install bubblewrap",
+      false}}};
 
 Json mount(const char* target, const char* type, const char* source, std::vector<std::string> options) {
   return {{"destination", target}, {"type", type}, {"source", source}, {"options", std::move(options)}};
@@ -87,39 +89,16 @@ Command bubblewrap_command(const fs::path& program, const fs::path& root, const 
     throw Error(Exit::input_unavailable, "a memory limit needs an OCI runtime, and only bubblewrap is here")
         .hint("install one with `apt-get install runc`");
   }
-  std::vector<std::string> argv = {program.native(),
-                                   "--bind",
-                                   root.native(),
-                                   "/",
-                                   "--proc",
-                                   "/proc",
-                                   "--dev",
-                                   "/dev",
-                                   "--tmpfs",
-                                   "/tmp",
-                                   "--unshare-user",
-                                   "--unshare-pid",
-                                   "--unshare-ipc",
-                                   "--unshare-uts",
-                                   "--clearenv",
-                                   "--uid",
-                                   std::to_string(process.uid),
-                                   "--gid",
-                                   std::to_string(process.gid),
-                                   "--chdir",
-                                   process.folder,
-                                   "--die-with-parent",
-                                   "--new-session"};
-  for (const char* file : {"/etc/resolv.conf", "/etc/hosts"}) argv.insert(argv.end(), {"--ro-bind-try", file, file});
-  argv.insert(argv.end(), {"--remount-ro", "/"});
-  for (const std::string& variable : process.env) {
-    const std::size_t equals = variable.find('=');
-    argv.insert(argv.end(),
-                {"--setenv", variable.substr(0, equals), variable.substr(std::min(equals + 1, variable.size()))});
-  }
-  argv.push_back("--");
-  argv.insert(argv.end(), process.argv.begin(), process.argv.end());
-  return {.argv = std::move(argv), .env = session.environment(), .folder = {}, .inherit_terminal = true};
+  builder::Bubblewrap jail(program);
+  jail.lend(root, "/");
+  jail.furnish();
+  jail.empty("/tmp");
+  jail.become(process.uid, process.gid);
+  jail.enter(process.folder);
+  for (const char* file : {"/etc/resolv.conf", "/etc/hosts"}) jail.show_if_there(file);
+  jail.seal("/");
+  jail.set_environment(process.env);
+  return {.argv = jail.running(process.argv), .env = session.environment(), .folder = {}, .inherit_terminal = true};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "builder/sandbox.hpp"
 #include "registry/courtesy.hpp"
 #include "registry/routes.hpp"
 
@@ -90,6 +91,13 @@ fs::path Session::cache_folder() const {
 
 builder::Host Session::host() const {
   return {.environment = environment_, .cache = cache_folder(), .platform = oci::Platform::host().str()};
+}
+
+builder::Sandbox& Session::sandbox(const std::string& mode) {
+  if (!sandbox_ || sandbox_->mode() != mode) {
+    sandbox_ = std::make_unique<builder::Sandbox>(mode, host(), runner_, events_);
+  }
+  return *sandbox_;
 }
 
 const registry::Routes& Session::routes() {

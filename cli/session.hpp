@@ -19,6 +19,9 @@
 namespace whittle::registry {
 class Routes;
 }
+namespace whittle::builder {
+class Sandbox;
+}
 
 namespace whittle::cli {
 
@@ -48,6 +51,8 @@ class Session {
   // $WHITTLE_CACHE, else whittle below $XDG_CACHE_HOME, else ~/.cache. Everything in it can be made again.
   fs::path cache_folder() const;
   builder::Host host() const;
+  // Of build steps, one for the whole run, so that it is looked for and warned of once.
+  builder::Sandbox& sandbox(const std::string& mode);
   registry::ClientOptions client_options(bool allow_http);
   registry::Client client(bool allow_http);
 
@@ -61,6 +66,7 @@ class Session {
   std::stop_token stop_;
   SystemProcessRunner runner_;
   std::unique_ptr<ThreadPool> pool_, transfers_;
+  std::unique_ptr<builder::Sandbox> sandbox_;
   std::unique_ptr<registry::Routes> routes_;
   // Each lends from the one before it.
   std::unique_ptr<registry::HttpTransport> connections_, limited_, transport_;

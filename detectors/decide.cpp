@@ -229,6 +229,33 @@ void settle_versions(BuildPlan& plan, const Config& config) {
   }
 }
 
+// What `words` name: steps by name, or by a pattern.
+std::vector<plan::Step*> steps_named(BuildPlan& plan, const plan::ListSetting& words, std::string_view key) {
+  std::vector<plan::Step*> found;
+  for (const std::string& word : words.values) {
+    const std::size_t before = found.size();
+    for (plan::Step& step : plan.steps) {
+      if (step.name == word || matches_glob(word, step.name)) found.push_back(&step);
+    }
+    if (found.size() > before) continue;
+    std::vector<std::string> known;
+    for (const plan::Step& step : plan.steps) known.push_back(step.name);
+    Error error(Exit::usage, cat("there is no step ", backticked(word), " for ", backticked(key)));
+    error.at(words.source).detail(cat("there is ", join(known, ", ")));
+    if (const std::optional<std::string> meant = nearest(word, known))
+      error.hint(cat("did you mean ", backticked(*meant), "?"));
+    throw error;
+  }
+  return found;
+}
+
+void settle_sandbox(BuildPlan& plan, const Config& config) {
+  if (config.sandbox) take(plan, "sandbox", plan.sandbox, config.sandbox);
+  if (!config.network) return;
+  for (plan::Step* step : steps_named(plan, *config.network, "build.network")) step->network = true;
+  plan.values["network"] = {join(config.network->values, ", "), config.network->source};
+}
+
 void settle_build_environment(BuildPlan& plan, const Config& config) {
   for (const auto& [name, setting] : config.build_env) {
     for (plan::Step& step : plan.steps) step.env[name] = setting.value;
@@ -260,6 +287,7 @@ BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundi
   settle_toolchain(plan, detection, config);
   settle_versions(plan, config);
   settle_build_environment(plan, config);
+  settle_sandbox(plan, config);
   settle_image(plan, surroundings, options);
   settle_layers(plan, config);
   settle_budget(plan, config);

@@ -30,6 +30,12 @@ constexpr std::array<std::pair<Output::Kind, std::string_view>, 4> kKinds = {{
     {Output::Kind::dependency, "dependency"},
 }};
 
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kSandboxes = {{
+    {"auto", "auto"},
+    {"required", "required"},
+    {"off", "off"},
+}};
+
 template <class Table, class Value>
 std::string name_in(const Table& table, Value value) {
   for (const auto& [known, name] : table) {
@@ -404,6 +410,7 @@ Json BuildPlan::to_json() const {
                {"image", json_of(image)},
                {"layers", layer_settings},
                {"warnings", warnings}};
+  if (sandbox != BuildPlan{}.sandbox) json["sandbox"] = sandbox;
   if (budget != Budget{}) json["budget"] = {{"compressed", budget.compressed}, {"installed", budget.installed}};
   return json;
 }
@@ -423,6 +430,7 @@ BuildPlan BuildPlan::from_json(const Json& json, std::string_view what) {
   plan.platform = members.take<std::string>("platform");
   plan.link = members.take_or("link", plan.link);
   plan.toolchain = members.take_or("toolchain", plan.toolchain);
+  plan.sandbox = members.take_name("sandbox", kSandboxes);
   plan.leaves_source_alone = members.take_or("leavesSourceAlone", false);
   read_values(members.take_or("values", Json::object()), what, plan.values);
   plan.tools = members.take_list("tools", tool_of);

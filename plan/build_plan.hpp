@@ -180,6 +180,7 @@ struct BuildPlan {
   std::string platform;            // "linux/amd64"
   std::string link = "static";     // static | closure
   std::string toolchain = "auto";  // auto | zig | musl | host
+  std::string sandbox = "auto";    // auto | required | off; no part of any key, since no byte depends on it
   // False: the build system may write into its source folder, so it gets a copy.
   bool leaves_source_alone = false;
   std::map<std::string, Value> values;

@@ -24,8 +24,8 @@ struct ListSetting {
 struct Config {
   std::optional<Setting> name;
   // [build]
-  std::optional<Setting> detector, toolchain, link, timeout, strict_versions;
-  std::optional<ListSetting> targets, args;
+  std::optional<Setting> detector, toolchain, link, timeout, strict_versions, sandbox;
+  std::optional<ListSetting> targets, args, network;
   std::map<std::string, Setting> build_env;
   // [image]
   std::optional<Setting> default_process, user, workdir, stop_signal, certificates;

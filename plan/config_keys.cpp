@@ -85,6 +85,10 @@ std::string check_strict_versions(std::string_view value) {
   return one_of<2>(value, {"always", "never"});
 }
 
+std::string check_sandbox(std::string_view value) {
+  return one_of<3>(value, {"auto", "required", "off"});
+}
+
 std::string check_gzip_twin(std::string_view value) {
   return one_of<2>(value, {"always", "never"});
 }
@@ -137,12 +141,13 @@ std::string check_filled(std::string_view value) {
   return value.empty() || value.find('\0') != std::string_view::npos ? "must not be empty" : "";
 }
 
-constexpr std::array<TextKey, 16> kTextKeys = {{
+constexpr std::array<TextKey, 17> kTextKeys = {{
     {"", "name", "WHITTLE_NAME", &Config::name, check_name},
     {"build", "detector", "WHITTLE_DETECTOR", &Config::detector, check_word},
     {"build", "toolchain", "WHITTLE_TOOLCHAIN", &Config::toolchain, check_toolchain},
     {"build", "link", "WHITTLE_LINK", &Config::link, check_link},
     {"build", "strict-versions", "WHITTLE_STRICT_VERSIONS", &Config::strict_versions, check_strict_versions},
+    {"build", "sandbox", "WHITTLE_SANDBOX", &Config::sandbox, check_sandbox},
     {"build", "timeout", "WHITTLE_TIMEOUT", &Config::timeout, check_duration},
     {"image", "default", "WHITTLE_DEFAULT", &Config::default_process, check_filled},
     {"image", "user", "WHITTLE_USER", &Config::user, check_user},
@@ -156,9 +161,10 @@ constexpr std::array<TextKey, 16> kTextKeys = {{
     {"budget", "installed", "WHITTLE_BUDGET_INSTALLED", &Config::budget_installed, check_size},
 }};
 
-constexpr std::array<ListKey, 5> kListKeys = {{
+constexpr std::array<ListKey, 6> kListKeys = {{
     {"build", "targets", "WHITTLE_TARGETS", ',', false, &Config::targets, check_filled},
     {"build", "args", "WHITTLE_ARGS", ' ', false, &Config::args, check_any},
+    {"build", "network", "", ',', false, &Config::network, check_filled},
     {"image", "ports", "WHITTLE_PORTS", ',', false, &Config::ports, check_port},
     {"image", "timezones", "WHITTLE_TIMEZONES", ',', true, &Config::timezones, check_time_zone},
     {"image", "ignore", "", ',', false, &Config::ignore, check_filled},

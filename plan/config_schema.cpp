@@ -26,6 +26,8 @@ constexpr std::array kTexts = std::to_array<KeyText>({
      "always never"},
     {"build.link", "Static programs, or dynamic ones with exactly their loader and libraries.", "static closure"},
     {"build.timeout", "All steps together may take no longer, as `90s`, `10m` or `2h`."},
+    {"build.sandbox", "Whether steps run in a sandbox: where it works, always, or never.", "auto required off"},
+    {"build.network", "Steps that may use the network, by name or pattern, beyond those that fetch."},
     {"build.args", "Words that are added to the build tool's command line."},
     {"build.env", "Variables for build steps."},
     {"image.default", "The process that is the entry point."},

@@ -102,7 +102,12 @@ class BadBuilds(WhittleTestCase):
                 "main.go": 'package main\n\nimport "example.com/greet"\n\nfunc main() { println(greet.Word) }\n',
             },
         )
-        result = self.whittle("build", tree, env=self.go_proxy(), expect=51)
+        environment = self.go_proxy()
+        result = self.whittle("build", tree, env=environment, expect=51)
+        self.assertIn("step `fetch modules` wanted to write", result.stderr)
+        self.assertIn("hint: go.sum is incomplete: run `go mod tidy` and commit go.mod and go.sum", result.stderr)
+        self.assertFalse((tree / "go.sum").exists())
+        result = self.whittle("build", "--sandbox=off", tree, env=environment, expect=51)
         self.assertIn("missing go.sum entry", result.stderr)
         self.assertIn("hint: go.sum is incomplete: run `go mod tidy` and commit go.mod and go.sum", result.stderr)
 
