@@ -12,7 +12,7 @@ namespace whittle::builder {
 namespace {
 
 // Names, and prefixes that end in `*`.
-constexpr std::array<std::string_view, 38> kNetwork = {"HTTP_PROXY",
+constexpr std::array<std::string_view, 43> kNetwork = {"HTTP_PROXY",
                                                        "HTTPS_PROXY",
                                                        "ALL_PROXY",
                                                        "NO_PROXY",
@@ -26,6 +26,11 @@ constexpr std::array<std::string_view, 38> kNetwork = {"HTTP_PROXY",
                                                        "REQUESTS_CA_BUNDLE",
                                                        "GIT_SSL_CAINFO",
                                                        "NODE_EXTRA_CA_CERTS",
+                                                       "NPM_CONFIG_REGISTRY",
+                                                       "npm_config_registry",
+                                                       "NPM_TOKEN",
+                                                       "YARN_NPM_REGISTRY_SERVER",
+                                                       "NPM_CONFIG_USERCONFIG",
                                                        "GOPROXY",
                                                        "GONOPROXY",
                                                        "GOSUMDB",
@@ -162,6 +167,8 @@ Environment network_environment(const Host& host) {
   const std::string home = variable(host, "HOME");
   std::error_code ignored;
   if (!home.empty() && fs::exists(fs::path(home) / ".netrc", ignored)) out["NETRC"] = cat(home, "/.netrc");
+  if (!home.empty() && fs::exists(fs::path(home) / ".npmrc", ignored))
+    out["NPM_CONFIG_USERCONFIG"] = cat(home, "/.npmrc");
   if (!home.empty() && fs::exists(fs::path(home) / ".gitconfig", ignored)) {
     out["GIT_CONFIG_GLOBAL"] = cat(home, "/.gitconfig");
   }

@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/environment.hpp"
+#include "builder/npm_package.hpp"
 #include "plan/versions.hpp"
 
 namespace whittle::builder {
@@ -20,6 +21,7 @@ namespace {
 constexpr ArchiveLimits kLimits{.entries = 200'000, .total_bytes = 2ULL << 30, .path_bytes = 1024, .ratio = 200};
 
 fs::path folder_of(const plan::Download& download, const Host& host) {
+  if (download.by == "npm") return host.cache / "toolchains" / "npm";
   if (!download.by.empty()) return host.cache / "tools" / "go-mod";
   return host.cache / "toolchains" / download.digest.substr(download.digest.find(':') + 1, 32);
 }
@@ -31,7 +33,10 @@ bool is_there(const ProbedTool& tool) {
 
 std::string description(const ProbedTool& tool) {
   const plan::Download& download = *tool.download;
-  if (!download.by.empty()) return cat(tool.name, " ", tool.version, ": by `", download.by, "` from the module proxy");
+  if (!download.by.empty()) {
+    return cat(tool.name, " ", tool.version, ": by `", download.by, "` from ",
+               download.by == "npm" ? "its registry" : "the module proxy");
+  }
   return cat(tool.name, " ", tool.version, ": ", download.url, " (", human_size(download.size), ")");
 }
 
@@ -61,9 +66,9 @@ fs::path place_of(const fs::path& path) {
   return path.filename() == "_go.mod" ? path.parent_path() / "go.mod" : path;
 }
 
-void unpack(const fs::path& archive, const std::string& what, const fs::path& to) {
+void unpack(const fs::path& archive, ArchiveFormat format, const std::string& what, const fs::path& to) {
   FileSource source(archive);
-  ArchiveReader reader(source, what, ArchiveFormat::zip, kLimits);
+  ArchiveReader reader(source, what, format, kLimits);
   for (ArchiveEntry entry; reader.next(entry);) {
     const std::optional<fs::path> place = confined(to, entry.path);
     if (!place)
@@ -98,7 +103,7 @@ void bring_archive(const ProbedTool& tool, const Host& host, Downloader& downloa
   events.info(cat("fetch ", what, ", ", human_size(download.size)));
   const fs::path archive = downloader.fetch(download);
   TemporaryFolder unpacked(folder.parent_path());
-  unpack(archive, what, unpacked.path());
+  unpack(archive, download.url.ends_with(".tgz") ? ArchiveFormat::tar : ArchiveFormat::zip, what, unpacked.path());
   if (!fs::is_regular_file(unpacked.path() / download.program)) {
     throw Error(Exit::input_unavailable, cat("the archive of ", what, " holds no ", backticked(download.program)))
         .at(download.url);
@@ -134,6 +139,30 @@ void bring_by_go(const ProbedTool& tool, const Host& host, ProcessRunner& runner
   const std::string said(trim(captured.error));
   for (const std::string& line : split_lines(said)) error.cause(printable(line));
   throw error.hint("`--toolchain=host` builds with the Go that is here, if it is new enough");
+}
+
+// npm holds what it fetches against the digest that the registry states.
+void bring_by_npm(const ProbedTool& tool, const Host& host, ProcessRunner& runner, EventSink& events,
+                  const std::stop_token& stop) {
+  const fs::path folder = folder_of(*tool.download, host);
+  const std::string package = tool.download->program.substr(0, tool.download->program.find("/package/"));
+  make_folders((folder / package).parent_path());
+  const FileLock lock(folder / ".lock", FileLock::Mode::exclusive,
+                      [&] { events.info(cat("waiting for another whittle that fetches ", package)); });
+  if (is_there(tool)) return;
+  events.info(cat("fetch ", tool.name, " ", tool.version));
+  const TemporaryFolder packed(folder);
+  const fs::path archive = pack_by_npm(tool, package, packed.path(), host, runner, stop);
+  TemporaryFolder unpacked(folder);
+  unpack(archive, ArchiveFormat::tar, package, unpacked.path());
+  if (!fs::is_regular_file(unpacked.path() / tool.download->program.substr(package.size() + 1))) {
+    throw Error(Exit::input_unavailable, cat("the package ", backticked(package), " holds no ", tool.name));
+  }
+  sync_everything_on(unpacked.path());
+  fs::permissions(unpacked.path(), fs::perms(0755));
+  remove_tree(folder / package);
+  fs::rename(unpacked.path(), folder / package);
+  unpacked.release();
 }
 
 ProbedTool promised(const std::string& name, const plan::Download& download, std::string_view identity,
@@ -183,6 +212,7 @@ void bring(const ProbedTool& tool, const Host& host, Downloader& downloader, Pro
   if (!tool.download || is_there(tool)) return;
   if (!tool.helper) return bring_archive(tool, host, downloader, events);
   bring(*tool.helper, host, downloader, runner, events, stop);
+  if (tool.download->by == "npm") return bring_by_npm(tool, host, runner, events, stop);
   bring_by_go(tool, host, runner, events, stop);
 }
 

@@ -217,7 +217,8 @@ std::optional<Built> kept_result(const Digest& key, const plan::BuildPlan& plan,
       }
       built.artifacts.push_back(artifact_of(file, output, built.plan, folder->path(), built.artifacts.size()));
     }
-    if (built.artifacts.size() == before) return std::nullopt;
+    // A framework may load nothing of others.
+    if (built.artifacts.size() == before && output.kind != Output::Kind::dependency) return std::nullopt;
   }
   add_closure(built, *kept, folder->path());
   std::sort(built.artifacts.begin(), built.artifacts.end(),

@@ -32,6 +32,9 @@ bool is_own_folder_of_a_tool(std::string_view name) {
   return name == ".git" || name == ".hg" || name == ".svn" || name == ".whittle";
 }
 
+constexpr std::array kPackageMarks = {".package-lock.json", ".modules.yaml", ".yarn-integrity", ".yarn-state.yml",
+                                      ".bin"};
+
 std::string link_target(int folder, const char* name) {
   std::array<char, 4096> target{};
   const ssize_t size = ::readlinkat(folder, name, target.data(), target.size());
@@ -40,6 +43,13 @@ std::string link_target(int folder, const char* name) {
 
 // What other tools made and would make again: cargo's and many others' folders say so (bford.info/cachedir),
 // CMake's are known by their cache. They may be larger than the sources and change with every build.
+// Package managers of Node leave a file of theirs in the folders that they fill.
+bool holds_packages_of_node(int folder) {
+  struct stat status {};
+  return std::any_of(kPackageMarks.begin(), kPackageMarks.end(),
+                     [&](const char* mark) { return ::fstatat(folder, mark, &status, AT_SYMLINK_NOFOLLOW) == 0; });
+}
+
 bool holds_build_products(int folder) {
   constexpr std::string_view kSignature = "Signature: 8a477f597d28d172789f06886806bc55";
   struct stat status {};
@@ -168,7 +178,10 @@ class Lister {
     Place below{.opened = {}, .path = file.path, .depth = in.depth + 1};
     if (is_folder) {
       below.opened = FileDescriptor(::openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (!everything_ && below.opened && holds_build_products(below.opened.get())) {
+      const bool is_made =
+          below.opened && (holds_build_products(below.opened.get()) ||
+                           (std::string_view(name) == "node_modules" && holds_packages_of_node(below.opened.get())));
+      if (!everything_ && is_made) {
         found.left_out.push_back(std::move(file.path));
         return;
       }
@@ -197,8 +210,10 @@ bool is_source_code(std::string_view path) {
       "CMakeLists.txt", "Makefile",    "makefile",   "GNUmakefile", "meson.build", "go.mod",       "go.sum",
       "go.work",        "go.work.sum", "Cargo.toml", "Cargo.lock",  "configure",   "whittle.toml", "rust-toolchain"};
   static const std::unordered_set<std::string_view> kSuffixes = {
-      "go", "rs", "c",   "cc", "cpp", "cxx",   "C",  "h",  "hh",  "hpp", "hxx", "H",  "inc",   "inl", "ipp",  "tpp",
-      "S",  "s",  "asm", "m4", "am",  "cmake", "mk", "in", "zig", "y",   "l",   "ac", "proto", "def", "syso", "toml"};
+      "go",  "rs",     "c",     "cc",  "cpp",  "cxx",  "C",     "h",   "hh",   "hpp", "hxx", "H",
+      "inc", "inl",    "ipp",   "tpp", "js",   "mjs",  "cjs",   "ts",  "mts",  "cts", "jsx", "tsx",
+      "vue", "svelte", "astro", "css", "scss", "html", "S",     "s",   "asm",  "m4",  "am",  "cmake",
+      "mk",  "in",     "zig",   "y",   "l",    "ac",   "proto", "def", "syso", "toml"};
   const std::string_view name = path.substr(path.rfind('/') + 1);
   const std::size_t dot = name.rfind('.');
   return kNames.contains(name) || (dot != std::string_view::npos && kSuffixes.contains(name.substr(dot + 1)));

@@ -34,6 +34,12 @@ Error unsatisfied(const plan::Tool& tool, const ProbedTool& probed) {
               cat(backticked(tool.name), " is ", probed.version, ", and the project wants ", tool.constraint));
   if (!tool.source.empty()) error.at(tool.source);
   error.detail(cat("found: ", printable(probed.path.native()), " (", probed.describes, ")"));
+  std::vector<std::string> versions;
+  for (const plan::Download& download : tool.downloads) {
+    if (std::find(versions.begin(), versions.end(), download.version) == versions.end())
+      versions.push_back(download.version);
+  }
+  if (!versions.empty()) error.detail(cat("could be fetched: ", join(versions, ", ")));
   return error.hint(cat("install ", tool.name, " ", tool.constraint, " and put it first on the PATH"));
 }
 
@@ -61,12 +67,17 @@ bool can_fetch_others(const std::optional<ProbedTool>& probed) {
   return probed && plan::satisfies(probed->version, ">=1.21");
 }
 
-std::optional<ProbedTool> fetched(const plan::Tool& tool, const std::optional<ProbedTool>& probed, const Host& host) {
+std::optional<ProbedTool> fetched(const plan::Tool& tool, const std::optional<ProbedTool>& probed,
+                                  const std::optional<ProbedTool>& npm, const Host& host) {
   const plan::Download* download = fitting_download(tool.downloads, tool.constraint, tool.pin, host);
   const bool is_usable = probed && plan::satisfies(probed->version, tool.constraint);
   if (download == nullptr && !is_usable) download = fitting_download(tool.downloads, tool.constraint, "", host);
   if (download == nullptr) return std::nullopt;
   if (download->by.empty()) return fetched_tool(tool.name, *download, host);
+  if (download->by == "npm") {
+    if (!npm) return std::nullopt;
+    return fetched_tool(tool.name, *download, *npm, host);
+  }
   if (can_fetch_others(probed)) return fetched_tool(tool.name, *download, *probed, host);
   const auto archive = std::find_if(tool.downloads.begin(), tool.downloads.end(), [&](const plan::Download& one) {
     return one.by.empty() && one.host == host.platform;
@@ -85,7 +96,11 @@ std::vector<ProbedTool> probe_tools(std::span<const plan::Tool> tools, const fs:
     std::optional<ProbedTool> probed = probe_tool(tool.name, folder, host, runner, stop);
     const bool is_fit = probed && plan::satisfies(probed->version, tool.constraint);
     if (!is_fit || !is_pinned(tool, *probed)) {
-      if (std::optional<ProbedTool> other = fetched(tool, probed, host)) {
+      const bool may_be_of_npm = std::any_of(tool.downloads.begin(), tool.downloads.end(),
+                                             [](const plan::Download& one) { return one.by == "npm"; });
+      const std::optional<ProbedTool> npm =
+          may_be_of_npm ? probe_tool("npm", folder, host, runner, stop) : std::nullopt;
+      if (std::optional<ProbedTool> other = fetched(tool, probed, npm, host)) {
         out.push_back(std::move(*other));
         continue;
       }

@@ -27,6 +27,11 @@ constexpr std::array kTools = {
     KnownTool{"clang", "clang", "--version", "compiles C with the host's library", "apt-get install clang"},
     KnownTool{"clang++", "clang++", "--version", "compiles C++ with the host's library", "apt-get install clang"},
     KnownTool{"zig", "zig", "version", "compiles C and C++ for other platforms", "pip install ziglang"},
+    KnownTool{"node", "node nodejs", "--version", "runs JavaScript", "apt-get install nodejs"},
+    KnownTool{"npm", "npm", "--version", "installs packages for Node", "apt-get install npm"},
+    KnownTool{"pnpm", "pnpm", "--version", "installs packages for Node", "npm install --global pnpm"},
+    KnownTool{"yarn", "yarn yarnpkg", "--version", "installs packages for Node", "npm install --global yarn"},
+    KnownTool{"bun", "bun", "--version", "installs packages for Node", "npm install --global bun"},
     KnownTool{"strip", "strip", "--version", "takes symbols out of programs", "apt-get install binutils"},
 };
 

@@ -17,11 +17,19 @@ std::string variable(const Host& host, const std::string& name) {
   return found == host.environment.end() ? "" : found->second;
 }
 
+// Its links stand for whichever version a project names, and fetch it when they are asked.
+bool is_corepack(const fs::path& program) {
+  std::error_code problem;
+  const fs::path real = fs::canonical(program, problem);
+  return !problem && real.native().find("/corepack/") != std::string::npos;
+}
+
 std::optional<fs::path> find_tool(const std::string& name, const Host& host) {
   const KnownTool* known = find_known_tool(name);
   for (const std::string& program : split(known == nullptr ? std::string_view(name) : known->programs, ' ')) {
     if (program.starts_with('/')) return fs::exists(program) ? std::optional<fs::path>(program) : std::nullopt;
-    if (std::optional<fs::path> found = find_program(program, variable(host, "PATH"))) return found;
+    const std::optional<fs::path> found = find_program(program, variable(host, "PATH"));
+    if (found && !is_corepack(*found)) return found;
   }
   return std::nullopt;
 }
@@ -76,9 +84,11 @@ fs::path behind_rustup(const std::string& name, const fs::path& proxy, const fs:
 ProbedTool ask(const std::string& name, const fs::path& program, const fs::path& folder, const Host& host,
                ProcessRunner& runner, const std::stop_token& stop) {
   const KnownTool* known = find_known_tool(name);
+  // pnpm and yarn would become the version that the project names; what counts is which one is here.
+  const bool looks_around = name == "pnpm" || name == "yarn";
   const Command command{.argv = {program.native(), known == nullptr ? "--version" : std::string(known->version)},
                         .env = probe_environment(host),
-                        .folder = folder};
+                        .folder = looks_around ? fs::path("/") : folder};
   const CapturedOutput captured = run_captured(runner, command, stop);
   if (captured.result.cancelled) throw Error(Exit::transient, "cancelled").note("nothing was changed");
   if (!captured.result.ok()) {

@@ -9,6 +9,7 @@ namespace whittle::cli {
 namespace {
 
 constexpr std::string_view kGoProxy = "https://proxy.golang.org/";
+constexpr std::string_view kNpmRegistry = "https://registry.npmjs.org/";
 constexpr std::string_view kPythonFiles = "https://files.pythonhosted.org/";
 constexpr std::string_view kPythonIndex = "https://pypi.org/simple";
 
@@ -60,8 +61,25 @@ std::string python_address(const std::string& url, const std::string& what, Sess
       .hint("`PIP_INDEX_URL` or pip's configuration names this index");
 }
 
+// Mirrors of npm's registry have the same paths.
+std::string npm_address(const std::string& url, Session& session) {
+  for (const char* name : {"NPM_CONFIG_REGISTRY", "npm_config_registry"}) {
+    const std::string registry = without_slash(session.variable(name));
+    if (!registry.empty()) return cat(registry, "/", url.substr(kNpmRegistry.size()));
+  }
+  for (const std::string& line :
+       split_lines(read_file_if_exists(fs::path(session.variable("HOME")) / ".npmrc", 1 << 20).value_or(""))) {
+    const std::size_t equals = line.find('=');
+    if (equals == std::string::npos || trim(std::string_view(line).substr(0, equals)) != "registry") continue;
+    const std::string registry = without_slash(std::string(trim(std::string_view(line).substr(equals + 1))));
+    return cat(registry, "/", url.substr(kNpmRegistry.size()));
+  }
+  return url;
+}
+
 std::string address_of(const plan::Download& download, const std::string& what, Session& session) {
   if (download.url.starts_with(kGoProxy)) return go_address(download.url, session);
+  if (download.url.starts_with(kNpmRegistry)) return npm_address(download.url, session);
   if (download.url.starts_with(kPythonFiles)) return python_address(download.url, what, session);
   return download.url;
 }

@@ -231,6 +231,7 @@ Json json_of(const Download& download) {
   if (!download.host.empty()) json["host"] = download.host;
   if (!download.by.empty()) json["by"] = download.by;
   if (download.by.empty()) json.update({{"url", download.url}, {"digest", download.digest}, {"size", download.size}});
+  if (!download.by.empty() && !download.digest.empty()) json["digest"] = download.digest;
   return json;
 }
 
@@ -241,7 +242,10 @@ Download download_of(Members& members) {
   download.by = members.take_or("by", std::string());
   download.program = members.take<std::string>("program");
   members.check_relative(download.program, "program");
-  if (!download.by.empty()) return download;
+  if (!download.by.empty()) {
+    download.digest = members.take_or("digest", std::string());
+    return download;
+  }
   download.url = members.take<std::string>("url");
   download.digest = members.take<std::string>("digest");
   if (!Digest::parse(download.digest)) throw members.refused(members.at("digest"), "must be a digest, `sha256:…`");

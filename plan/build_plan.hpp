@@ -25,9 +25,9 @@ struct Value {
 struct Download {
   std::string host;        // the machines that it runs on: "linux/amd64"; empty: all
   std::string version;     // "0.15.2"
-  std::string by;          // the tool that fetches and verifies it; empty: whittle, from `url`
-  std::string url;         // of an archive (zip)
-  std::string digest;      // of the archive, "sha256:…"
+  std::string by;          // the tool that fetches and verifies it ("go", "npm"); empty: whittle, from `url`
+  std::string url;         // of an archive (zip, tgz)
+  std::string digest;      // of the archive, "sha256:…"; what npm fetches may have "sha512:…" or none
   std::uint64_t size = 0;  // of the archive, bytes
   std::string program;     // below the archive's root, or below the folder that `by` keeps such tools in
   bool operator==(const Download&) const = default;

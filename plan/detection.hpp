@@ -31,7 +31,8 @@ struct Detection {
   bool may_have_other_programs = false;  // the build system can have targets that were not read
   std::vector<std::string> warnings;
   // Words that begin a command line of this project, with what they stand for in the image: "gunicorn" →
-  // {"/usr/bin/python3", "-m", "gunicorn"}. Programs of the plan need no entry.
+  // {"/usr/bin/python3", "-m", "gunicorn"}. Several words may begin a line: "npm start". Programs of the plan need no
+  // entry.
   std::map<std::string, std::vector<std::string>> commands;
   BuildPlan plan;
 };

@@ -71,6 +71,9 @@ std::string version_in(std::string_view line) {
 }
 
 bool satisfies(std::string_view version, std::string_view constraint) {
+  if (const std::size_t bar = constraint.find("||"); bar != std::string_view::npos) {
+    return satisfies(version, constraint.substr(0, bar)) || satisfies(version, constraint.substr(bar + 2));
+  }
   const std::vector<std::string> parts = split(constraint, ',');
   return std::all_of(parts.begin(), parts.end(), [&](const std::string& part) { return satisfies_one(version, part); });
 }

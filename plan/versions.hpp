@@ -14,7 +14,8 @@ std::vector<std::uint64_t> numbers_of(std::string_view version);
 // The first version number of a line: "1.26.8" in "go version go1.26.8 linux/amd64"; empty without one.
 std::string version_in(std::string_view line);
 
-// "1.25.3" against ">=1.25", "<2", "=1.2" (also 1.2.7), "" (any); a comma joins several.
+// "1.25.3" against ">=1.25", "<2", "=1.2" (also 1.2.7), "" (any); a comma joins several, `||` separates
+// alternatives.
 bool satisfies(std::string_view version, std::string_view constraint);
 
 // The same for a pin: "1.2.3" is that version alone, a constraint is itself, "" is any.
