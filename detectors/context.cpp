@@ -7,6 +7,8 @@
 
 #include "base/error.hpp"
 #include "base/toml.hpp"
+#include "detectors/node_manifest.hpp"
+#include "detectors/node_workspace.hpp"
 
 namespace whittle::detectors {
 
@@ -34,6 +36,22 @@ bool is_cargo_workspace(const fs::path& folder) {
   }
 }
 
+// A folder above whose workspace `app` is a member of.
+bool is_node_workspace(const fs::path& folder, const fs::path& app) {
+  try {
+    std::vector<std::string> patterns;
+    if (const std::optional<std::string> text = read_file_if_exists(folder / "pnpm-workspace.yaml", 1 << 20)) {
+      patterns = pnpm_workspace_patterns(*text);
+    } else if (const std::optional<std::string> manifest = read_file_if_exists(folder / "package.json", 1 << 20)) {
+      const plan::MemoryTree tree({{"package.json", *manifest}}, "workspace");
+      patterns = NodeManifest::read(tree, "package.json", "package.json")->workspaces().value_or(patterns);
+    }
+    return is_member(patterns, app.lexically_relative(folder).native());
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 bool has_version_control(const fs::path& folder) {
   constexpr std::array<std::string_view, 4> kFolders = {".git", ".hg", ".svn", ".jj"};
   return std::any_of(kFolders.begin(), kFolders.end(), [&](std::string_view name) {
@@ -48,12 +66,14 @@ std::optional<fs::path> find_context(const fs::path& app) {
   const bool is_module = has_file(app, "go.mod");
   const bool is_in_module = !is_module && holds_go_file(app);
   const bool is_crate = has_file(app, "Cargo.toml") && !is_cargo_workspace(app);
-  if ((!is_module && !is_in_module && !is_crate) || has_file(app, "go.work")) return std::nullopt;
+  const bool is_package = has_file(app, "package.json");
+  if ((!is_module && !is_in_module && !is_crate && !is_package) || has_file(app, "go.work")) return std::nullopt;
   if (has_version_control(app)) return std::nullopt;
   for (fs::path folder = app.parent_path(); folder != folder.parent_path(); folder = folder.parent_path()) {
     if ((is_module || is_in_module) && has_file(folder, "go.work")) return folder;
     if (is_in_module && has_file(folder, "go.mod")) return folder;
     if (is_crate && is_cargo_workspace(folder)) return folder;
+    if (is_package && is_node_workspace(folder, app)) return folder;
     if (has_version_control(folder)) break;
   }
   return std::nullopt;

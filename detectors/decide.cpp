@@ -1,5 +1,6 @@
 // Configuration > the repository's hints > what a detector inferred > defaults: every value with its source.
 #include <algorithm>
+#include <span>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -82,15 +83,28 @@ void settle_toolchain(BuildPlan& plan, const plan::Detection& detection, const C
       .hint("use `toolchain = \"host\"` or `toolchain = \"zig\"` under `[build]` in whittle.toml");
 }
 
-// What a Procfile's first word means: `./bin/web`, `web` and `/app/web` are all `/bin/web`. Empty: nothing of this
-// image.
-std::vector<std::string> command_of(const BuildPlan& plan, const plan::Detection& detection, std::string_view word) {
-  const auto command = detection.commands.find(last_part(word));
-  if (command != detection.commands.end()) return command->second;
+// What a Procfile's line means: `./bin/web`, `web` and `/app/web` are all `/bin/web`. Empty: nothing of this image.
+std::vector<std::string> command_of(const BuildPlan& plan, const plan::Detection& detection,
+                                    const std::vector<std::string>& line) {
+  const std::string& word = line.front();
+  for (std::size_t count = line.size(); count > 0; --count) {
+    const auto words = std::span(line).first(count);
+    const auto command = detection.commands.find(count == 1 ? last_part(word) : join(words, " "));
+    if (command == detection.commands.end()) continue;
+    std::vector<std::string> argv = command->second;
+    argv.insert(argv.end(), line.begin() + static_cast<std::ptrdiff_t>(count), line.end());
+    return argv;
+  }
+  const std::vector<std::string> rest(line.begin() + 1, line.end());
+  const auto with_rest = [&](std::string program) {
+    std::vector<std::string> argv = {std::move(program)};
+    argv.insert(argv.end(), rest.begin(), rest.end());
+    return argv;
+  };
   for (const plan::Output& output : plan.outputs) {
     if (output.kind != plan::Output::Kind::program) continue;
-    if (output.installed.ends_with('/')) return {output.installed + last_part(word)};
-    if (last_part(output.installed) == last_part(word)) return {output.installed};
+    if (output.installed.ends_with('/')) return with_rest(output.installed + last_part(word));
+    if (last_part(output.installed) == last_part(word)) return with_rest(output.installed);
   }
   return {};
 }
@@ -101,14 +115,13 @@ void read_procfile(BuildPlan& plan, const plan::Detection& detection, const Surr
   for (ProcfileEntry& entry : parse_procfile(*text, "Procfile")) {
     if (surroundings.config.processes.contains(entry.name)) continue;
     const std::string source = cat("Procfile:", entry.line);
-    std::vector<std::string> argv = command_of(plan, detection, entry.argv.front());
+    std::vector<std::string> argv = command_of(plan, detection, entry.argv);
     if (argv.empty()) {
       plan.warnings.push_back(cat(source, ": ", backticked(entry.argv.front()),
                                   " is not a program of this image, so the process ", backticked(entry.name),
                                   " is left out"));
       continue;
     }
-    argv.insert(argv.end(), entry.argv.begin() + 1, entry.argv.end());
     plan.values[cat("process ", entry.name)] = {shell_line(argv), source};
     plan.image.processes[entry.name] = std::move(argv);
   }

@@ -16,16 +16,19 @@ bool is_name(std::string_view name) {
   });
 }
 
-Error needs_shell(std::string_view command, std::string_view name, std::string_view what, const std::string& place) {
-  Error error(Exit::usage, cat("the process ", backticked(name), " needs a shell, and the image has none"));
+Error needs_shell(std::string_view command, std::string_view subject, std::string_view process, std::string_view what,
+                  const std::string& place) {
+  Error error(Exit::usage, cat(subject, " needs a shell, and the image has none"));
   error.at(place).detail(cat(printable(command), " uses ", backticked(what)));
-  error.hint(cat("write it as words in whittle.toml:\n[process.", printable(name),
+  error.hint(cat("write it as words in whittle.toml:\n[process.", printable(process),
                  "]\nargv = [\"/bin/PROGRAM\", \"ARGUMENT\"]"));
   return error;
 }
 
-// Words with quotes, as a shell reads them; whatever else a shell does is refused.
-std::vector<std::string> words_of(std::string_view command, std::string_view name, const std::string& place) {
+}  // namespace
+
+std::vector<std::string> command_words(std::string_view command, std::string_view subject, std::string_view process,
+                                       const std::string& place) {
   std::vector<std::string> words;
   bool in_word = false;
   char quote = 0;
@@ -39,7 +42,8 @@ std::vector<std::string> words_of(std::string_view command, std::string_view nam
                             : quote == '"' ? c == '$' || c == '`'
                                            : std::string_view("|&;<>$`(){}*?[]~#").find(c) != std::string_view::npos;
     if (is_special && !(c == '~' && in_word) && !(c == '#' && in_word))
-      throw needs_shell(command, name, std::string(1, c), place);
+      throw needs_shell(command, subject, process,
+                        command.substr(i, i + 1 < command.size() && command[i + 1] == c ? 2 : 1), place);
     if (!in_word) words.emplace_back();
     in_word = true;
     if (c == quote) {
@@ -52,14 +56,9 @@ std::vector<std::string> words_of(std::string_view command, std::string_view nam
       words.back() += c;
     }
   }
-  if (quote != 0) throw Error(Exit::usage, "a quote in the Procfile does not end").at(place);
-  // NAME=value before the program sets a variable, which is a shell's work too.
-  if (!words.empty() && words.front().find('=') != std::string::npos)
-    throw needs_shell(command, name, words.front(), place);
+  if (quote != 0) throw Error(Exit::usage, cat("a quote in ", subject, " does not end")).at(place);
   return words;
 }
-
-}  // namespace
 
 std::vector<ProcfileEntry> parse_procfile(std::string_view text, std::string_view file) {
   std::vector<ProcfileEntry> entries;
@@ -73,7 +72,12 @@ std::vector<ProcfileEntry> parse_procfile(std::string_view text, std::string_vie
     if (colon == std::string_view::npos || !is_name(name)) {
       throw Error(Exit::usage, cat("cannot read ", backticked(file))).at(place).cause("expected `name: command`");
     }
-    ProcfileEntry entry{name, words_of(trim(line.substr(colon + 1)), name, place), number};
+    const std::string_view command = trim(line.substr(colon + 1));
+    const std::string subject = cat("the process ", backticked(name));
+    ProcfileEntry entry{name, command_words(command, subject, name, place), number};
+    // NAME=value before the program sets a variable, which is a shell's work too.
+    if (!entry.argv.empty() && entry.argv.front().find('=') != std::string::npos)
+      throw needs_shell(command, subject, name, entry.argv.front(), place);
     if (entry.argv.empty())
       throw Error(Exit::usage, cat("the process ", backticked(name), " has no command")).at(place);
     entries.erase(

@@ -10,7 +10,7 @@
 
 namespace whittle::detectors {
 
-extern const Detector kGo, kRust, kCMake, kMeson, kAutotools, kMake, kSingleFile, kPrebuilt, kZig;
+extern const Detector kGo, kRust, kCMake, kMeson, kAutotools, kMake, kSingleFile, kPrebuilt, kZig, kNodeDetector;
 
 namespace {
 
@@ -180,8 +180,8 @@ Error forced_missing(const std::string& forced, const Surroundings& surroundings
 }  // namespace
 
 std::span<const Detector> all_detectors() {
-  static const std::array<Detector, 9> kAll = {kGo,        kRust, kZig,        kCMake,   kMeson,
-                                               kAutotools, kMake, kSingleFile, kPrebuilt};
+  static const std::array<Detector, 10> kAll = {kGo,    kRust,      kZig,  kNodeDetector, kCMake,
+                                                kMeson, kAutotools, kMake, kSingleFile,   kPrebuilt};
   return kAll;
 }
 

@@ -20,7 +20,7 @@ struct Row {
 
 constexpr std::array kRows = {
     Row{"Deno", "deno.json deno.jsonc deno.lock", ""},
-    Row{"Node", "package.json", "js mjs cjs ts jsx tsx", true},
+    Row{"JavaScript without a package.json", "", "js mjs cjs ts jsx tsx"},
     Row{"Python", "pyproject.toml requirements.txt setup.py setup.cfg Pipfile uv.lock poetry.lock environment.yml",
         "py ipynb", true},
     Row{"Java", "pom.xml build.gradle build.gradle.kts settings.gradle settings.gradle.kts gradlew build.xml", "java",

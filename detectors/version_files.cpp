@@ -19,11 +19,12 @@ struct Language {
   std::string_view aliases;  // in files that name several tools
 };
 
-constexpr std::array<Language, 5> kLanguages = {{{"go", "Go", ".go-version", "go golang"},
+constexpr std::array<Language, 6> kLanguages = {{{"go", "Go", ".go-version", "go golang"},
                                                  {"cargo", "Rust", ".rust-version rust-version.txt", "rust"},
                                                  {"zig", "Zig", ".zigversion .zig-version", "zig"},
                                                  {"cmake", "CMake", "", "cmake"},
-                                                 {"meson", "Meson", "", "meson"}}};
+                                                 {"meson", "Meson", "", "meson"},
+                                                 {"node", "Node", ".node-version .nvmrc", "node nodejs"}}};
 
 using Numbers = std::vector<std::uint64_t>;
 

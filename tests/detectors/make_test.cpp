@@ -141,9 +141,9 @@ TEST_CASE("a Makefile without C, or beside the manifest of another language, is 
   const Files go = {
       {"Makefile", "all:\n\tgo build\n"}, {"go.mod", "module example.com/x\n"}, {"main.go", "package main\n"}};
   CHECK(Project(go).survey().chosen == "go");
-  const Files node = {{"Makefile", "all:\n\tnpm ci\n"}, {"package.json", "{}"}, {"addon/main.c", ""}};
-  CHECK(Project(node).survey().candidates.empty());
-  CHECK(Project(node).error().exit() == Exit::nothing_detected);
+  const Files ruby = {{"Makefile", "all:\n\tbundle\n"}, {"Gemfile", ""}, {"addon/main.c", ""}};
+  CHECK(Project(ruby).survey().candidates.empty());
+  CHECK(Project(ruby).error().exit() == Exit::nothing_detected);
 }
 
 TEST_CASE("C++ programs get a C++ compiler") {

@@ -63,16 +63,16 @@ TEST_CASE("nothing detected says what was looked for, what is there, and in whic
   const Error empty = Project(Files{}).error();
   CHECK(empty.exit() == Exit::nothing_detected);
   CHECK(empty.message() == "no detector recognises `folder`");
-  CHECK(empty.details() == Strings{"looked for: go.work, go.mod, Cargo.toml, build.zig, *.zig, CMakeLists.txt, "
+  CHECK(empty.details() == Strings{"looked for: go.work, go.mod, Cargo.toml, build.zig, *.zig, package.json, CMakeLists.txt, "
                                    "meson.build, configure.ac, Makefile, *.c, *.cc, "
                                    "*.cpp, one executable ELF file",
                                    "found: nothing: the folder is empty"});
   const Error ruby = Project(Files{{"Gemfile", ""}, {"lib/x.rb", ""}}).error();
   CHECK(ruby.details()[1] == "found: Gemfile, lib/");
   CHECK(ruby.details()[2] == "this tree is in a language that whittle does not build: Ruby");
-  const Error node = Project(Files{{"package.json", "{}"}}).error();
-  CHECK(node.details()[2] ==
-        "this tree is in a language that whittle does not build: Node (not built yet by this version)");
+  const Error script = Project(Files{{"x.js", ""}}).error();
+  CHECK(script.details()[2] ==
+        "this tree is in a language that whittle does not build: JavaScript without a package.json");
   Files many;
   for (char c = 'a'; c <= 'l'; ++c) many[std::string(1, c)] = "";
   CHECK(Project(many).error().details()[1] == "found: a, b, c, d, e, f, g, h and 4 more");
