@@ -55,7 +55,7 @@ class Prover {
   }
 
   void prove_file(const Output& output, const std::string& installed, const fs::path& file) {
-    const bool is_library = file.filename().native().find(".so") != std::string::npos;
+    const bool is_library = file.filename().native().find(".so") != std::string::npos || file.extension() == ".node";
     const proof::LibraryRoot libraries{.root = "/", .program = file.native()};
     const proof::Verdict verdict = is_library ? proof::check_library(file, plan_.platform, libraries)
                                               : proof::check_program(file, plan_.platform, libraries);

@@ -41,7 +41,10 @@ function install() {
   const [program, ...words] = job.install;
   const ended = spawnSync(program, words, { cwd: job.root, env, stdio: 'inherit' });
   if (ended.error) throw ended.error;
-  if (ended.status !== 0) process.exit(ended.status || 1);
+  if (ended.status !== 0) {
+    console.error('install scripts run without network; `network = ["install packages"]` under `[build]` gives it to them');
+    process.exit(ended.status || 1);
+  }
 }
 
 // The folder that `name` means in a file of `folder`; never above the root.

@@ -125,7 +125,8 @@ class PackageManagerTest(NodeCase):
         return self.build(tree, "-t", "app")
 
     def test_all_of_them_give_the_same_application(self):
-        manifest = '{"name": "app", "main": "a.js", "dependencies": {"qs": "6.14.0"}}\n'
+        # Berry would rewrite a manifest that is written otherwise.
+        manifest = json.dumps({"name": "app", "main": "a.js", "dependencies": {"qs": "6.14.0"}}, indent=2) + "\n"
         files = {"a.js": "console.log(require('qs').stringify({ a: 1 }));\n", "package.json": manifest}
         digests = {}
         for manager in ("npm", "pnpm", "yarn", "berry", "bun"):
@@ -165,7 +166,7 @@ class RefusedTest(NodeCase):
         refused = self.whittle("build", tree, expect=51)
         self.assertIn("build step `install packages` failed", refused.stderr)
         self.assertIn("fetcher", refused.stderr)
-        self.assertIn("install script", refused.stderr)
+        self.assertIn("install scripts run without network", refused.stderr)
 
     def test_a_module_whose_library_is_missing_is_named(self):
         modules = self.temporary / "app/module"
