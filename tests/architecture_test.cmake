@@ -10,12 +10,13 @@ set(base_may "")
 set(oci_may base)
 set(plan_may base)
 set(proof_may base)
-set(detectors_may plan base)
-set(builder_may plan proof base)
+set(server_may base)
+set(detectors_may plan server base)
+set(builder_may plan proof server base)
 set(layers_may oci plan base)
 set(registry_may oci base)
-set(cli_may base oci plan proof detectors builder layers registry)
-set(folders base oci plan proof detectors builder layers registry cli)
+set(cli_may base oci plan proof server detectors builder layers registry)
+set(folders base oci plan proof server detectors builder layers registry cli)
 
 # Header pattern → the only place (a regular expression over paths) that may include it.
 set(sole_users
