@@ -19,6 +19,7 @@
 #include "cli/tool_downloads.hpp"
 #include "layers/assembler.hpp"
 #include "layers/root_filesystem.hpp"
+#include "layers/site.hpp"
 #include "plan/config_keys.hpp"
 
 namespace whittle::cli {
@@ -85,6 +86,9 @@ BuildRecords::Record make_image(const plan::BuildPlan& plan, const builder::Inpu
 
   // Puts every file in its place. Beyond this point modes and owners are normalised and no two files collide.
   layers::RootFilesystem root = layers::compose(built.plan, built.artifacts, built.needs, source, facts, events);
+  if (!plan.image.site.empty()) {
+    layers::complete_site(root, plan.image.site, session.cache_folder() / "sites", session.pool());
+  }
 
   // Splits by how often things change. Beyond this point each entry is in exactly one layer.
   const std::size_t entries = root.size();

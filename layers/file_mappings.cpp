@@ -184,13 +184,14 @@ void add_mappings(RootBuilder& root, const plan::ImageSettings& image, const fs:
   std::error_code problem;
   const fs::path tree = fs::canonical(source, problem);
   if (problem) throw unreadable(source.native(), problem.value());
-  const plan::IgnorePatterns ignored(image.ignore);
   for (const plan::FileMapping& mapping : image.files) {
     if (!mapping.path.starts_with('/')) {
       throw Error(Exit::usage,
                   cat("the path ", backticked(mapping.path), " of ", backticked(mapping.source), " must be absolute"));
     }
-    add_mapping(root, mapping, ignored, tree, events);
+    std::vector<std::string> ignored = image.ignore;
+    ignored.insert(ignored.end(), mapping.ignore.begin(), mapping.ignore.end());
+    add_mapping(root, mapping, plan::IgnorePatterns(ignored), tree, events);
   }
 }
 

@@ -70,6 +70,27 @@ PackedPiece pack(const Piece& piece) {
   return packed;
 }
 
+// Of what has not been packed yet: everything in `all` from `known` on.
+std::vector<Piece> pieces_of(Bytes all, std::size_t known) {
+  std::vector<Piece> pieces;
+  for (std::size_t at = known; at < all.size(); at += kBlock) {
+    const std::size_t before = std::min(at, kWindow);
+    pieces.push_back(
+        {.before = all.subspan(at - before, before), .block = all.subspan(at, std::min(kBlock, all.size() - at))});
+  }
+  return pieces;
+}
+
+void write_end(Sink& out, uLong checksum, std::uint64_t size) {
+  out.write(std::as_bytes(std::span(kLastBlock)));
+  std::array<unsigned char, 8> trailer{};
+  for (std::size_t i = 0; i < 4; ++i) {
+    trailer[i] = static_cast<unsigned char>(checksum >> 8 * i);
+    trailer[4 + i] = static_cast<unsigned char>(size >> 8 * i);
+  }
+  out.write(std::as_bytes(std::span(trailer)));
+}
+
 }  // namespace
 
 struct GzipSink::State {
@@ -81,14 +102,8 @@ struct GzipSink::State {
 
   // Packs what is there and keeps the end of it as the next dictionary.
   void flush() {
-    std::vector<Piece> pieces;
     const Bytes all(buffer);
-    for (std::size_t at = known; at < all.size(); at += kBlock) {
-      const std::size_t before = std::min(at, kWindow);
-      pieces.push_back(
-          {.before = all.subspan(at - before, before), .block = all.subspan(at, std::min(kBlock, all.size() - at))});
-    }
-    for (const PackedPiece& piece : parallel_map(pool, pieces, pack)) {
+    for (const PackedPiece& piece : parallel_map(pool, pieces_of(all, known), pack)) {
       out.write(bytes_of(piece.bytes));
       checksum = ::crc32_combine(checksum, piece.checksum, static_cast<z_off_t>(piece.size));
       size += piece.size;
@@ -121,13 +136,20 @@ void GzipSink::write(Bytes bytes) {
 
 void GzipSink::finish() {
   state_->flush();
-  state_->out.write(std::as_bytes(std::span(kLastBlock)));
-  std::array<unsigned char, 8> trailer{};
-  for (std::size_t i = 0; i < 4; ++i) {
-    trailer[i] = static_cast<unsigned char>(state_->checksum >> 8 * i);
-    trailer[4 + i] = static_cast<unsigned char>(state_->size >> 8 * i);
+  write_end(state_->out, state_->checksum, state_->size);
+}
+
+std::string gzipped(Bytes plain) {
+  StringSink out;
+  out.write(std::as_bytes(std::span(kHeader)));
+  uLong checksum = 0;
+  for (const Piece& piece : pieces_of(plain, 0)) {
+    const PackedPiece packed = pack(piece);
+    out.write(bytes_of(packed.bytes));
+    checksum = ::crc32_combine(checksum, packed.checksum, static_cast<z_off_t>(packed.size));
   }
-  state_->out.write(std::as_bytes(std::span(trailer)));
+  write_end(out, checksum, plain.size());
+  return std::move(out.text);
 }
 
 std::string gzip_identity() {

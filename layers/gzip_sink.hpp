@@ -25,6 +25,9 @@ class GzipSink : public Sink {
   std::unique_ptr<State> state_;
 };
 
+// The same bytes for a text that is in memory, made on the calling thread alone.
+std::string gzipped(Bytes plain);
+
 // zlib's version and every parameter that decides the bytes.
 std::string gzip_identity();
 

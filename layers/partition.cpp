@@ -18,6 +18,8 @@ std::string_view name_of(Entry::Group group) {
       return "dependencies";
     case Entry::Group::asset:
       return "assets";
+    case Entry::Group::derived:
+      return "assets' other forms";
     case Entry::Group::program:
       return "program";
     case Entry::Group::configuration:

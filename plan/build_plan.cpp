@@ -210,6 +210,7 @@ Json json_of(const Output& output) {
   Json json = {{"built", output.built}, {"installed", output.installed}, {"kind", name_in(kKinds, output.kind)}};
   if (!output.process.empty()) json["process"] = output.process;
   if (!output.target.empty()) json["target"] = output.target;
+  if (!output.shipped.empty()) json["shipped"] = output.shipped;
   if (output.only_if_named) json["onlyIfNamed"] = true;
   return json;
 }
@@ -222,6 +223,14 @@ Output output_of(Members& members) {
   output.kind = members.take_name("kind", kKinds);
   output.process = members.take_or("process", std::string());
   output.target = members.take_or("target", std::string());
+  output.shipped = members.take_or("shipped", std::string());
+  if (output.shipped.empty() == output.built.starts_with(kShipped)) {
+    throw members.refused(members.at("built"),
+                          "must begin with `shipped/` if there is a digest in `shipped`, and only then");
+  }
+  if (!output.shipped.empty() && !Digest::parse(output.shipped)) {
+    throw members.refused(members.at("shipped"), "must be a digest, `sha256:…`");
+  }
   output.only_if_named = members.take_or("onlyIfNamed", false);
   return output;
 }
@@ -310,13 +319,16 @@ Tool tool_of(Members& members) {
 }
 
 Json json_of(const FileMapping& file) {
-  return {{"source", file.source}, {"path", file.path}, {"mode", file.mode}};
+  Json json = {{"source", file.source}, {"path", file.path}, {"mode", file.mode}};
+  if (!file.ignore.empty()) json["ignore"] = file.ignore;
+  return json;
 }
 
 FileMapping file_of(Members& members) {
   FileMapping file{.source = members.take<std::string>("source"),
                    .path = members.take<std::string>("path"),
-                   .mode = members.take_or("mode", std::string())};
+                   .mode = members.take_or("mode", std::string()),
+                   .ignore = members.take_or("ignore", Words{})};
   members.check_relative(file.source, "source");
   members.check_absolute(file.path, "path");
   return file;
@@ -325,20 +337,22 @@ FileMapping file_of(Members& members) {
 Json json_of(const ImageSettings& image) {
   Json files = Json::array();
   for (const FileMapping& file : image.files) files.push_back(json_of(file));
-  return {{"entrypoint", image.entrypoint},
-          {"processes", image.processes},
-          {"defaultProcess", image.default_process},
-          {"user", image.user},
-          {"workdir", image.workdir},
-          {"env", image.env},
-          {"ports", image.ports},
-          {"labels", image.labels},
-          {"stopSignal", image.stop_signal},
-          {"certificates", image.certificates},
-          {"timezones", image.timezones},
-          {"files", files},
-          {"ignore", image.ignore},
-          {"created", image.created}};
+  Json json = {{"entrypoint", image.entrypoint},
+               {"processes", image.processes},
+               {"defaultProcess", image.default_process},
+               {"user", image.user},
+               {"workdir", image.workdir},
+               {"env", image.env},
+               {"ports", image.ports},
+               {"labels", image.labels},
+               {"stopSignal", image.stop_signal},
+               {"certificates", image.certificates},
+               {"timezones", image.timezones},
+               {"files", files},
+               {"ignore", image.ignore},
+               {"created", image.created}};
+  if (!image.site.empty()) json["site"] = image.site;
+  return json;
 }
 
 void read_image(Members& members, ImageSettings& image) {
@@ -357,6 +371,8 @@ void read_image(Members& members, ImageSettings& image) {
   image.files = members.take_list("files", file_of);
   image.ignore = members.take_or("ignore", Words{});
   image.created = members.take_or("created", std::string());
+  image.site = members.take_or("site", std::string());
+  if (!image.site.empty()) members.check_absolute(image.site, "site");
   if (!image.created.empty() && !parse_number(image.created)) {
     throw members.refused(members.at("created"), "must be seconds since 1970");
   }

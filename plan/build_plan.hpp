@@ -128,6 +128,8 @@ struct Output {
   // unless `built` is exact. "*": the installed programs that the report names, without any
   // all but tests and examples, for build systems that cannot be read beforehand.
   std::string target;
+  // The digest of a program that whittle brings along, `built` being `shipped/NAME`; empty for what is built.
+  std::string shipped = {};
   // Data: only those files and folders directly in `built` whose place in the image a program has in its text.
   bool only_if_named = false;
   bool operator==(const Output&) const = default;
@@ -135,11 +137,17 @@ struct Output {
 
 // A file of the source tree that goes into the image (`image.files`).
 struct FileMapping {
-  std::string source;  // relative to the context root; a final `/` means the folder's content
-  std::string path;    // absolute in the image
-  std::string mode;    // octal, empty: 0644 or 0755 by the source's executable bit
+  std::string source;                    // relative to the context root; a final `/` means the folder's content
+  std::string path;                      // absolute in the image
+  std::string mode;                      // octal, empty: 0644 or 0755 by the source's executable bit
+  std::vector<std::string> ignore = {};  // of a folder, beside the image's: patterns relative to the context root
   bool operator==(const FileMapping&) const = default;
 };
+
+// `DIGEST PATH`, one line a file of the site, sorted by the bytes of the paths below it.
+inline constexpr std::string_view kSiteDigests = "/etc/site.digests";
+// Below the work folder: programs that whittle brings along.
+inline constexpr std::string_view kShipped = "shipped/";
 
 struct ImageSettings {
   std::vector<std::string> entrypoint;  // empty until the default program is known
@@ -155,6 +163,9 @@ struct ImageSettings {
   std::vector<FileMapping> files;
   std::vector<std::string> ignore;  // globs left out of the image
   std::string created;              // seconds since 1970, decimal; empty: 0
+  // A folder of the image whose files are served as they are: forms of them in fewer bytes are put beside those that
+  // have some, and their digests into `kSiteDigests`. Empty: none.
+  std::string site = {};
   bool operator==(const ImageSettings&) const = default;
 };
 

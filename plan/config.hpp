@@ -32,6 +32,8 @@ struct Config {
   std::optional<ListSetting> ports, timezones, ignore;
   std::map<std::string, Setting> image_env, labels;
   std::vector<FileMapping> files;
+  // [site]
+  std::optional<Setting> site_folder, single_page;
   // [layers]
   std::optional<Setting> compression, form, gzip_twin;
   // [budget], bytes

@@ -89,6 +89,10 @@ std::string check_sandbox(std::string_view value) {
   return one_of<3>(value, {"auto", "required", "off"});
 }
 
+std::string check_single_page(std::string_view value) {
+  return one_of<3>(value, {"auto", "always", "never"});
+}
+
 std::string check_gzip_twin(std::string_view value) {
   return one_of<2>(value, {"always", "never"});
 }
@@ -141,7 +145,7 @@ std::string check_filled(std::string_view value) {
   return value.empty() || value.find('\0') != std::string_view::npos ? "must not be empty" : "";
 }
 
-constexpr std::array<TextKey, 17> kTextKeys = {{
+constexpr std::array<TextKey, 19> kTextKeys = {{
     {"", "name", "WHITTLE_NAME", &Config::name, check_name},
     {"build", "detector", "WHITTLE_DETECTOR", &Config::detector, check_word},
     {"build", "toolchain", "WHITTLE_TOOLCHAIN", &Config::toolchain, check_toolchain},
@@ -154,6 +158,8 @@ constexpr std::array<TextKey, 17> kTextKeys = {{
     {"image", "workdir", "WHITTLE_WORKDIR", &Config::workdir, check_image_path},
     {"image", "stop-signal", "WHITTLE_STOP_SIGNAL", &Config::stop_signal, check_signal},
     {"image", "certificates", "WHITTLE_CERTIFICATES", &Config::certificates, check_certificates},
+    {"site", "folder", "WHITTLE_SITE_FOLDER", &Config::site_folder, check_source_path},
+    {"site", "single-page", "WHITTLE_SITE_SINGLE_PAGE", &Config::single_page, check_single_page},
     {"layers", "compression", "WHITTLE_COMPRESSION", &Config::compression, check_compression},
     {"layers", "form", "WHITTLE_FORM", &Config::form, check_form},
     {"layers", "gzip-twin", "WHITTLE_GZIP_TWIN", &Config::gzip_twin, check_gzip_twin},

@@ -67,6 +67,15 @@ void add_processes(const BuildPlan& plan, Text& text) {
   }
 }
 
+// Of a site that lies in the tree.
+void add_site(const BuildPlan& plan, Text& text) {
+  const auto folder = plan.values.find("site"), single_page = plan.values.find("single-page");
+  if (folder == plan.values.end() || single_page == plan.values.end()) return;
+  text.section("site");
+  text.line("folder", toml_text(folder->second.value), "site");
+  text.line("single-page", toml_text(single_page->second.value), "single-page");
+}
+
 }  // namespace
 
 std::string config_text(const BuildPlan& plan) {
@@ -87,6 +96,8 @@ std::string config_text(const BuildPlan& plan) {
   text.line("workdir", toml_text(plan.image.workdir), "workdir");
   text.line("certificates", toml_text(plan.image.certificates), "certificates");
   text.line("timezones", toml_list(plan.image.timezones), "timezones");
+
+  add_site(plan, text);
 
   text.section("layers");
   text.line("compression", toml_text(cat("zstd:", plan.layers.level)), "compression");
