@@ -7,6 +7,7 @@
 #include "builder/inputs.hpp"
 #include "builder/kernel_headers.hpp"
 #include "builder/results.hpp"
+#include "builder/shipped.hpp"
 #include "builder/ways.hpp"
 
 namespace whittle::builder {
@@ -96,6 +97,7 @@ class Search {
     const plan::BuildPlan plan = along(way, plan_);
     work_.fill(inputs_.files, !plan.leaves_source_alone && !plan.steps.empty(), events_);
     link_kernel_headers(work_.path(), plan.platform);
+    bring_shipped(plan, work_.path());
     Attempt attempt({.plan = plan,
                      .inputs = inputs_,
                      .host = host_,

@@ -115,10 +115,13 @@ plan::Artifact artifact_of(const CachedFile& file, const Output& output, const p
                            const fs::path& folder, std::size_t number) {
   const bool is_program = output.kind == Output::Kind::program;
   const std::string step = step_of(plan, output.built);
+  const std::string origin = !output.shipped.empty() ? "whittle, its file server"
+                             : step.empty()          ? cat("the tree: ", output.built)
+                                                     : cat("step ", step);
   plan::Artifact artifact{.file = folder / std::to_string(number),
                           .installed = cat(output.installed, file.path.substr(output.built.size())),
                           .mode = is_program || (file.mode & 0100U) != 0 ? 0755U : 0644U,
-                          .origin = step.empty() ? cat("the tree: ", output.built) : cat("step ", step),
+                          .origin = origin,
                           .kind = kind_of(output),
                           .digest = file.digest,
                           .size = file.size};

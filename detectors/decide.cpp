@@ -7,6 +7,7 @@
 #include "detectors/detector.hpp"
 #include "detectors/places.hpp"
 #include "detectors/procfile.hpp"
+#include "detectors/static_site.hpp"
 #include "detectors/version_files.hpp"
 #include "plan/ignore_patterns.hpp"
 
@@ -177,10 +178,11 @@ void settle_files(BuildPlan& plan, const Surroundings& surroundings) {
           .hint("paths are relative to the folder of whittle.toml");
     }
   }
-  plan.image.files = surroundings.config.files;
-  if (surroundings.app_in_context == ".") return;
-  for (plan::FileMapping& file : plan.image.files) {
-    file.source = cat(joined(surroundings.app_in_context, file.source), file.source.ends_with('/') ? "/" : "");
+  for (plan::FileMapping file : surroundings.config.files) {
+    if (surroundings.app_in_context != ".") {
+      file.source = cat(joined(surroundings.app_in_context, file.source), file.source.ends_with('/') ? "/" : "");
+    }
+    plan.image.files.push_back(std::move(file));
   }
 }
 
@@ -298,6 +300,7 @@ BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundi
   if (config.detector) plan.values["detector"] = {config.detector->value, config.detector->source};
   settle_link(plan, config);
   settle_toolchain(plan, detection, config);
+  settle_static_server(plan);
   settle_versions(plan, config);
   settle_build_environment(plan, config);
   settle_sandbox(plan, config);

@@ -10,7 +10,8 @@
 
 namespace whittle::detectors {
 
-extern const Detector kGo, kRust, kCMake, kMeson, kAutotools, kMake, kSingleFile, kPrebuilt, kZig, kNodeDetector;
+extern const Detector kGo, kRust, kCMake, kMeson, kAutotools, kMake, kSingleFile, kPrebuilt, kStatic, kZig,
+    kNodeDetector;
 
 namespace {
 
@@ -180,8 +181,8 @@ Error forced_missing(const std::string& forced, const Surroundings& surroundings
 }  // namespace
 
 std::span<const Detector> all_detectors() {
-  static const std::array<Detector, 10> kAll = {kGo,    kRust,      kZig,  kNodeDetector, kCMake,
-                                                kMeson, kAutotools, kMake, kSingleFile,   kPrebuilt};
+  static const std::array<Detector, 11> kAll = {kGo,        kRust, kZig,        kNodeDetector, kCMake,   kMeson,
+                                                kAutotools, kMake, kSingleFile, kStatic,       kPrebuilt};
   return kAll;
 }
 

@@ -78,7 +78,11 @@ constexpr std::array kRows = {
     Row{"Nix", "flake.nix", "nix"},
     Row{"Terraform", "*.tf terragrunt.hcl", "tf"},
     Row{"Helm", "Chart.yaml", ""},
-    Row{"a static site", "index.html", "html", true},
+    Row{"Hugo", "hugo.toml hugo.yaml hugo.json", ""},
+    Row{"Jekyll", "_config.yml _config.yaml", ""},
+    Row{"MkDocs", "mkdocs.yml", ""},
+    Row{"mdBook", "book.toml", ""},
+    Row{"HTML", "", "html htm"},
     Row{"Dockerfile", "", ""},  // the last: known by its name
 };
 

@@ -63,10 +63,11 @@ TEST_CASE("nothing detected says what was looked for, what is there, and in whic
   const Error empty = Project(Files{}).error();
   CHECK(empty.exit() == Exit::nothing_detected);
   CHECK(empty.message() == "no detector recognises `folder`");
-  CHECK(empty.details() == Strings{"looked for: go.work, go.mod, Cargo.toml, build.zig, *.zig, package.json, CMakeLists.txt, "
-                                   "meson.build, configure.ac, Makefile, *.c, *.cc, "
-                                   "*.cpp, one executable ELF file",
-                                   "found: nothing: the folder is empty"});
+  CHECK(empty.details() ==
+        Strings{"looked for: go.work, go.mod, Cargo.toml, build.zig, *.zig, package.json, CMakeLists.txt, "
+                "meson.build, configure.ac, Makefile, *.c, *.cc, "
+                "*.cpp, index.html, Staticfile, static.json, one executable ELF file",
+                "found: nothing: the folder is empty"});
   const Error ruby = Project(Files{{"Gemfile", ""}, {"lib/x.rb", ""}}).error();
   CHECK(ruby.details()[1] == "found: Gemfile, lib/");
   CHECK(ruby.details()[2] == "this tree is in a language that whittle does not build: Ruby");

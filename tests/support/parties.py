@@ -465,6 +465,38 @@ def runc_run(image, *arguments, memory_limit_bytes=None, tag=None, timeout=60):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class Container(Daemon):
+    """An image that runs under runc as runc_run would run it, but in the host's network, until it is stopped."""
+
+    name = "container"
+
+    def __init__(self, image, *, memory_limit_bytes=None, env=()):
+        super().__init__()
+        self.image, self.memory, self.env = image, memory_limit_bytes, list(env)
+        self.id = "whittle-" + secrets.token_hex(6)
+
+    def start(self):
+        self.image.unpack(self.folder / "rootfs")
+        self.folder.chmod(0o755)
+        (self.folder / "rootfs").chmod(0o755)
+        call("runc", "spec", cwd=self.folder)
+        specification = json.loads((self.folder / "config.json").read_text())
+        _apply_image(specification, self.image, (), self.memory, self.id)
+        specification["process"]["env"] += self.env
+        namespaces = specification["linux"]["namespaces"]
+        specification["linux"]["namespaces"] = [one for one in namespaces if one["type"] != "network"]
+        (self.folder / "config.json").write_text(json.dumps(specification))
+        self.spawn("runc", "--root", self.folder / "state", "run", self.id)
+
+    def signal(self, name):
+        call("runc", "--root", self.folder / "state", "kill", self.id, name)
+
+    def stop(self):
+        if (self.folder / "state" / self.id).exists():
+            call("runc", "--root", self.folder / "state", "delete", "--force", self.id, check=False)
+        super().stop()
+
+
 def _apply_image(specification, image, arguments, memory_limit_bytes, name):
     run = image.config.get("config", {})
     process = specification["process"]
