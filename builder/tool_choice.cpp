@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/fetched_tool.hpp"
+#include "builder/interpreters.hpp"
 #include "plan/versions.hpp"
 
 namespace whittle::builder {
@@ -86,6 +87,15 @@ std::optional<ProbedTool> fetched(const plan::Tool& tool, const std::optional<Pr
   return fetched_tool(tool.name, *download, fetched_tool(tool.name, *archive, host), host);
 }
 
+// Where a machine has one program of a kind, that is it; of interpreters it has several.
+std::optional<ProbedTool> own_tool(const plan::Tool& tool, const fs::path& folder, const Host& host,
+                                   ProcessRunner& runner, const std::stop_token& stop) {
+  if (tool.name != "python") return probe_tool(tool.name, folder, host, runner, stop);
+  const std::vector<ProbedTool> interpreters = probe_interpreters(folder, host, runner, stop);
+  const ProbedTool* found = fitting_interpreter(interpreters, tool);
+  return found == nullptr ? std::nullopt : std::optional<ProbedTool>(*found);
+}
+
 }  // namespace
 
 std::vector<ProbedTool> probe_tools(std::span<const plan::Tool> tools, const fs::path& folder, const Host& host,
@@ -93,7 +103,7 @@ std::vector<ProbedTool> probe_tools(std::span<const plan::Tool> tools, const fs:
   std::vector<ProbedTool> out;
   std::vector<plan::Tool> missing;
   for (const plan::Tool& tool : tools) {
-    std::optional<ProbedTool> probed = probe_tool(tool.name, folder, host, runner, stop);
+    std::optional<ProbedTool> probed = own_tool(tool, folder, host, runner, stop);
     const bool is_fit = probed && plan::satisfies(probed->version, tool.constraint);
     if (!is_fit || !is_pinned(tool, *probed)) {
       const bool may_be_of_npm = std::any_of(tool.downloads.begin(), tool.downloads.end(),

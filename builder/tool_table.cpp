@@ -32,6 +32,7 @@ constexpr std::array kTools = {
     KnownTool{"pnpm", "pnpm", "--version", "installs packages for Node", "npm install --global pnpm"},
     KnownTool{"yarn", "yarn yarnpkg", "--version", "installs packages for Node", "npm install --global yarn"},
     KnownTool{"bun", "bun", "--version", "installs packages for Node", "npm install --global bun"},
+    KnownTool{"python", "python3 python", "--version", "runs Python applications", "apt-get install python3"},
     KnownTool{"strip", "strip", "--version", "takes symbols out of programs", "apt-get install binutils"},
 };
 

@@ -67,13 +67,16 @@ std::optional<fs::path> find_context(const fs::path& app) {
   const bool is_in_module = !is_module && holds_go_file(app);
   const bool is_crate = has_file(app, "Cargo.toml") && !is_cargo_workspace(app);
   const bool is_package = has_file(app, "package.json");
-  if ((!is_module && !is_in_module && !is_crate && !is_package) || has_file(app, "go.work")) return std::nullopt;
+  const bool is_member = has_file(app, "pyproject.toml") && !has_file(app, "uv.lock");
+  const bool is_of_something = is_module || is_in_module || is_crate || is_package || is_member;
+  if (!is_of_something || has_file(app, "go.work")) return std::nullopt;
   if (has_version_control(app)) return std::nullopt;
   for (fs::path folder = app.parent_path(); folder != folder.parent_path(); folder = folder.parent_path()) {
     if ((is_module || is_in_module) && has_file(folder, "go.work")) return folder;
     if (is_in_module && has_file(folder, "go.mod")) return folder;
     if (is_crate && is_cargo_workspace(folder)) return folder;
     if (is_package && is_node_workspace(folder, app)) return folder;
+    if (is_member && has_file(folder, "uv.lock")) return folder;
     if (has_version_control(folder)) break;
   }
   return std::nullopt;

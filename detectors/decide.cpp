@@ -167,6 +167,11 @@ void settle_ignores(BuildPlan& plan, const Surroundings& surroundings) {
     if (is_utf8(pattern)) plan.image.ignore.push_back(std::move(pattern));
   }
   for (std::string& pattern : plan.image.ignore) pattern = in_context(pattern, surroundings);
+  // A step that copies the application leaves out what the image shall not have.
+  for (plan::Step& step : plan.steps) {
+    const auto list = step.files.find("python/ignored");
+    if (list != step.files.end()) list->second = join(plan.image.ignore, "\n");
+  }
 }
 
 void settle_files(BuildPlan& plan, const Surroundings& surroundings) {

@@ -13,6 +13,7 @@ struct Row {
   std::uint64_t size;
 };
 
+constexpr std::string_view kPipVersion = "25.0.1";
 constexpr std::string_view kPackages = "https://files.pythonhosted.org/packages/";
 constexpr std::array<Row, 4> kZig = {
     {{"0.15.2", "linux/amd64",
@@ -100,6 +101,20 @@ std::vector<plan::Download> go_downloads(std::string_view version) {
          .program = cat("golang.org/toolchain@v0.0.1-go", release, ".linux-", architecture, "/bin/go")});
   }
   return downloads;
+}
+
+plan::Tool pip_tool() {
+  plan::Tool tool{"pip-wheel", "", ""};
+  tool.pin = kPipVersion;
+  tool.downloads = {{.host = {},
+                     .version = std::string(kPipVersion),
+                     .by = {},
+                     .url = cat(kPackages, "c9/bc/b7db44f5f39f9d0494071bddae6880eb645970366d0a200022a1a93d57f5/pip-",
+                                kPipVersion, "-py3-none-any.whl"),
+                     .digest = "sha256:c46efd13b6aa8279f33f2864459c8ce587ea6a1a59ee20de055868d8f7688f7f",
+                     .size = 1841526,
+                     .program = "pip/__main__.py"}};
+  return tool;
 }
 
 }  // namespace whittle::detectors

@@ -20,4 +20,8 @@ std::vector<std::string> known_zig_versions();
 // The checksum database vouches for the first, whittle for the second. https://go.dev/doc/toolchain
 std::vector<plan::Download> go_downloads(std::string_view version);
 
+// The program that unpacks wheels, one version for every Python from 3.8 on, whatever the machine has.
+// https://pypi.org/project/pip/
+plan::Tool pip_tool();
+
 }  // namespace whittle::detectors

@@ -21,8 +21,7 @@ struct Row {
 constexpr std::array kRows = {
     Row{"Deno", "deno.json deno.jsonc deno.lock", ""},
     Row{"JavaScript without a package.json", "", "js mjs cjs ts jsx tsx"},
-    Row{"Python", "pyproject.toml requirements.txt setup.py setup.cfg Pipfile uv.lock poetry.lock environment.yml",
-        "py ipynb", true},
+    Row{"Conda", "environment.yml environment.yaml", "ipynb"},
     Row{"Java", "pom.xml build.gradle build.gradle.kts settings.gradle settings.gradle.kts gradlew build.xml", "java",
         true},
     Row{"Ruby", "Gemfile *.gemspec config.ru Rakefile", "rb"},

@@ -19,12 +19,13 @@ struct Language {
   std::string_view aliases;  // in files that name several tools
 };
 
-constexpr std::array<Language, 6> kLanguages = {{{"go", "Go", ".go-version", "go golang"},
+constexpr std::array<Language, 7> kLanguages = {{{"go", "Go", ".go-version", "go golang"},
                                                  {"cargo", "Rust", ".rust-version rust-version.txt", "rust"},
                                                  {"zig", "Zig", ".zigversion .zig-version", "zig"},
                                                  {"cmake", "CMake", "", "cmake"},
                                                  {"meson", "Meson", "", "meson"},
-                                                 {"node", "Node", ".node-version .nvmrc", "node nodejs"}}};
+                                                 {"node", "Node", ".node-version .nvmrc", "node nodejs"},
+                                                 {"python", "Python", ".python-version", "python"}}};
 
 using Numbers = std::vector<std::uint64_t>;
 

@@ -28,7 +28,7 @@ struct Config {
   std::optional<ListSetting> targets, args, network;
   std::map<std::string, Setting> build_env;
   // [image]
-  std::optional<Setting> default_process, user, workdir, stop_signal, certificates;
+  std::optional<Setting> default_process, user, workdir, stop_signal, certificates, python;
   std::optional<ListSetting> ports, timezones, ignore;
   std::map<std::string, Setting> image_env, labels;
   std::vector<FileMapping> files;

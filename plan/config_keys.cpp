@@ -77,6 +77,10 @@ std::string check_certificates(std::string_view value) {
   return one_of<3>(value, {"auto", "always", "never"});
 }
 
+std::string check_python(std::string_view value) {
+  return one_of<2>(value, {"imported", "full"});
+}
+
 std::string check_form(std::string_view value) {
   return one_of<4>(value, {"auto", "plain", "chunked", "dual"});
 }
@@ -145,7 +149,7 @@ std::string check_filled(std::string_view value) {
   return value.empty() || value.find('\0') != std::string_view::npos ? "must not be empty" : "";
 }
 
-constexpr std::array<TextKey, 19> kTextKeys = {{
+constexpr std::array<TextKey, 20> kTextKeys = {{
     {"", "name", "WHITTLE_NAME", &Config::name, check_name},
     {"build", "detector", "WHITTLE_DETECTOR", &Config::detector, check_word},
     {"build", "toolchain", "WHITTLE_TOOLCHAIN", &Config::toolchain, check_toolchain},
@@ -158,6 +162,7 @@ constexpr std::array<TextKey, 19> kTextKeys = {{
     {"image", "workdir", "WHITTLE_WORKDIR", &Config::workdir, check_image_path},
     {"image", "stop-signal", "WHITTLE_STOP_SIGNAL", &Config::stop_signal, check_signal},
     {"image", "certificates", "WHITTLE_CERTIFICATES", &Config::certificates, check_certificates},
+    {"image", "python", "WHITTLE_PYTHON", &Config::python, check_python},
     {"site", "folder", "WHITTLE_SITE_FOLDER", &Config::site_folder, check_source_path},
     {"site", "single-page", "WHITTLE_SITE_SINGLE_PAGE", &Config::single_page, check_single_page},
     {"layers", "compression", "WHITTLE_COMPRESSION", &Config::compression, check_compression},

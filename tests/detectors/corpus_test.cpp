@@ -14,8 +14,8 @@ using test::CorpusCase;
 
 namespace {
 
-const std::set<std::string> kKeys = {"detector", "language", "name", "programs", "default", "value", "steps",
-                                     "warns",    "silent",   "exit", "error",    "says",    "app",   "runs"};
+const std::set<std::string> kKeys = {"detector", "language", "name", "programs", "default", "value", "steps", "warns",
+                                     "silent",   "start",    "exit", "error",    "says",    "app",   "runs"};
 
 // The tree of a case, opened as a command would open it.
 class Opened {
@@ -77,6 +77,7 @@ void check_plan(const CorpusCase& one, const plan::BuildPlan& plan) {
   agrees("name", plan.name);
   agrees("default", plan.image.default_process);
   agrees("steps", join(steps, ", "));
+  agrees("start", shell_line(plan.image.entrypoint));
 }
 
 void check_values(const CorpusCase& one, const plan::BuildPlan& plan) {
