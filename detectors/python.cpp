@@ -60,6 +60,7 @@ std::map<std::string, std::string> environment() {
   return {{"PYTHONHASHSEED", "0"},
           {"PYTHONDONTWRITEBYTECODE", "1"},
           {"PYTHONUTF8", "1"},
+          {"PYTHONWARNINGS", "ignore"},
           {"PYTHON_LIBRARIES", "${cache:python}"}};
 }
 

@@ -90,11 +90,11 @@ def names_in_extension(path):
     return {text.decode() for text in data.split(b"\0") if len(text) < 100 and NAME.fullmatch(text)}
 
 
-def module_files(root, prefix=""):
+def module_files(root, prefix="", without=()):
     """Name, path and kind of every module below a folder: `source`, `extension`; packages by their __init__."""
     for entry in sorted(os.scandir(root), key=lambda one: one.name):
         if entry.is_dir(follow_symlinks=False):
-            if entry.name.isidentifier() and entry.name != "__pycache__":
+            if entry.name.isidentifier() and entry.name != "__pycache__" and entry.name not in without:
                 yield from module_files(entry.path, prefix + entry.name + ".")
         elif entry.name.endswith(".py"):
             stem = entry.name[:-3]

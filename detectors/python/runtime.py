@@ -48,8 +48,8 @@ NOT_FOLLOWED = {
 SLOW = {"_pydecimal": "_decimal", "_pydatetime": "_datetime", "_pyio": "_io"}
 NOT_FOLLOWED |= {(user, slow) for slow, fast in SLOW.items() if importlib.util.find_spec(fast) for user in (fast, slow[3:], "io")}
 # Large, and imported in passing: only what the application reaches by import statements brings them.
-RARE = {"tkinter", "turtle", "turtledemo", "idlelib", "test", "lib2to3", "ensurepip", "venv", "pydoc_data", "_tkinter", "lib-dynload"}
-NEVER = {"antigravity", "this", "__phello__", "_testcapi", "_testbuffer", "_testinternalcapi", "_testimportmultiple", "_xxtestfuzz"}
+RARE = {"tkinter", "turtle", "lib2to3", "ensurepip", "venv", "pydoc_data", "_tkinter"}
+NEVER = {"test", "idlelib", "turtledemo", "antigravity", "this", "__phello__", "_testcapi", "_testbuffer", "_testinternalcapi", "_testimportmultiple", "_xxtestfuzz"}
 # Codecs for texts of East Asia: their tables are as large as a small standard library.
 EASTERN = {
     "_codecs_cn": r"gb_?2312(_80)?|gbk|gb18030(_2000)?|(cp|ms)?936|hz(_gb)?(_2312)?|euc_?cn|chinese|iso_ir_58",
@@ -80,14 +80,11 @@ class Library:
 
     def read(self):
         found = {}
-        for module, path, kind in modules.module_files(LIBRARY):
-            top = module.split(".")[0]
-            if top in NEVER or top in ("site-packages", "dist-packages", "lib-dynload") or top.startswith("config-"):
-                continue
+        for module, path, kind in modules.module_files(LIBRARY, without=NEVER):
             imports = modules.imports_of(path, module, path.endswith("__init__.py"), None).names
             found[module] = {"path": path, "kind": kind, "imports": sorted(imports)}
         for module, path, kind in modules.module_files(EXTENSIONS) if os.path.isdir(EXTENSIONS) else ():
-            if module not in NEVER:
+            if module not in NEVER and not module.startswith("_test"):
                 found[module] = {"path": path, "kind": kind, "imports": sorted(modules.names_in_extension(path))}
         data = next((module for module in found if module.startswith("_sysconfigdata")), None)
         for module, names in BY_COMPILED.items():
@@ -124,7 +121,7 @@ class Library:
         return wanted
 
     def everything(self):
-        return {name for name in self.modules if not name.startswith(("test.", "idlelib", "turtledemo")) and name != "test"}
+        return {name for name in self.modules if ".tests" not in name}
 
     def byte_code(self, names):
         """Module → compiled file; what is not in the cache is compiled."""
@@ -139,10 +136,11 @@ class Library:
             files[relative + "c"] = target
             if not os.path.exists(target):
                 jobs.append((entry["path"], "%s/%s/%s" % (PLACE, INSTALLED, relative), target))
-        bytecode.compile_all([(source, shown, target + ".new") for source, shown, target in jobs])
-        for _, _, target in jobs:
-            os.replace(target + ".new", target)
-        return files
+        broken = set(bytecode.compile_all([(source, shown, target + ".new") for source, shown, target in jobs]))
+        for source, _, target in jobs:
+            if source not in broken:
+                os.replace(target + ".new", target)
+        return {relative: target for relative, target in files.items() if os.path.exists(target)}
 
 
 def own_digest():
