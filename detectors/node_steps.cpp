@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "detectors/node_scripts.hpp"
 #include "detectors/places.hpp"
+#include "detectors/static_site.hpp"
 #include "plan/ignore_patterns.hpp"
 
 namespace whittle::detectors {
@@ -41,7 +42,7 @@ class Planner {
       : project_(project), surroundings_(surroundings), detection_(detection), plan_(detection.plan) {}
 
   void run() {
-    plan_.link = "closure";
+    if (shape() != Shape::site) plan_.link = "closure";
     plan_.tools = {project_.node};
     plan_.values.insert(project_.values.begin(), project_.values.end());
     const bool is_server = shape() == Shape::server;
@@ -151,9 +152,18 @@ class Planner {
   }
 
   void add_site() {
-    throw failure(project_.manifest.shown(), 0,
-                  cat(project_.product->framework, " makes files in ", backticked(project_.product->folder),
-                      ", which this version does not serve"));
+    const NodeProduct& product = *project_.product;
+    const std::string built = cat("src/", app_folder(product.folder));
+    if (project_.builds.empty() || project_.builds.back().folder != surroundings_.app_in_context) {
+      throw failure(project_.manifest.shown(), 1,
+                    cat(product.framework, " makes a site in ", backticked(product.folder),
+                        ", and there is no script `build` that would run it"));
+    }
+    plan_.steps.back().outputs = {built};
+    plan_.values["framework"] = {product.framework, product.source};
+    plan_.values["site"] = {product.folder, product.source};
+    serve_static(plan_, built, wants_single_page(surroundings_.config, product.single_page));
+    detection_.apps.push_back({"web", ".", true});
   }
 
   Json parts() const {
