@@ -1,6 +1,8 @@
 #include "builder/interpreters.hpp"
 
 #include <algorithm>
+#include <array>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -109,35 +111,28 @@ std::optional<ProbedTool> probe(const fs::path& program, const fs::path& folder,
     return known;
   }
   std::optional<ProbedTool> found = ask(program, folder, host, runner, stop);
-  if (found) {
-    watched.push_back(found->path);
-    cache.remember(question, *found, watched);
-  }
+  if (found) watched.push_back(found->path);
+  // One that cannot be started is remembered too: managers of versions have a script for each name.
+  cache.remember(question,
+                 found.value_or(ProbedTool{.name = "python", .path = {}, .version = {}, .describes = {}, .digest = {}}),
+                 watched);
   return found;
 }
 
 }  // namespace
 
-std::vector<ProbedTool> probe_interpreters(const fs::path& folder, const Host& host, ProcessRunner& runner,
-                                           const std::stop_token& stop) {
-  std::vector<ProbedTool> found;
-  for (const fs::path& program : candidates(host)) {
-    std::optional<ProbedTool> tool = probe(program, folder, host, runner, stop);
-    const auto is_known = [&](const ProbedTool& one) { return one.path == tool->path; };
-    if (tool && std::none_of(found.begin(), found.end(), is_known)) found.push_back(std::move(*tool));
-  }
-  return found;
-}
-
-const ProbedTool* fitting_interpreter(std::span<const ProbedTool> interpreters, const plan::Tool& tool) {
-  const ProbedTool* best = nullptr;
+std::optional<ProbedTool> probe_interpreter(const plan::Tool& tool, const fs::path& folder, const Host& host,
+                                            ProcessRunner& runner, const std::stop_token& stop) {
+  std::optional<ProbedTool> best;
   int most = -1;
-  for (const ProbedTool& one : interpreters) {
-    const bool is_fit = plan::satisfies(one.version, tool.constraint);
-    const int points = is_fit ? (plan::satisfies_pin(one.version, tool.pin) ? 2 : 1) : 0;
-    if (points <= most) continue;
-    best = &one;
-    most = points;
+  for (const fs::path& program : candidates(host)) {
+    std::optional<ProbedTool> one = probe(program, folder, host, runner, stop);
+    if (!one) continue;
+    const bool is_fit = plan::satisfies(one->version, tool.constraint);
+    const int points = is_fit ? (plan::satisfies_pin(one->version, tool.pin) ? 2 : 1) : 0;
+    if (points > most) best = std::move(one);
+    most = std::max(most, points);
+    if (most == 2) break;
   }
   return best;
 }

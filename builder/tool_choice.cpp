@@ -91,9 +91,7 @@ std::optional<ProbedTool> fetched(const plan::Tool& tool, const std::optional<Pr
 std::optional<ProbedTool> own_tool(const plan::Tool& tool, const fs::path& folder, const Host& host,
                                    ProcessRunner& runner, const std::stop_token& stop) {
   if (tool.name != "python") return probe_tool(tool.name, folder, host, runner, stop);
-  const std::vector<ProbedTool> interpreters = probe_interpreters(folder, host, runner, stop);
-  const ProbedTool* found = fitting_interpreter(interpreters, tool);
-  return found == nullptr ? std::nullopt : std::optional<ProbedTool>(*found);
+  return probe_interpreter(tool, folder, host, runner, stop);
 }
 
 }  // namespace
