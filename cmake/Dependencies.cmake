@@ -8,6 +8,8 @@ pkg_check_modules(LibElf REQUIRED IMPORTED_TARGET libelf)               # proof/
 pkg_check_modules(LibGit2 REQUIRED IMPORTED_TARGET libgit2>=1.1)          # cli/version_control.cpp
 pkg_check_modules(IsaL REQUIRED IMPORTED_TARGET libisal>=2.30)          # layers/crc64.cpp
 find_package(nlohmann_json 3.11 REQUIRED)                               # base/json.hpp
+find_path(PUGIXML_INCLUDE pugixml.hpp REQUIRED)                         # base/xml.cpp
+find_library(PUGIXML_STATIC libpugixml.a REQUIRED)
 find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)                  # base/toml.cpp
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)                           # cli/options.cpp
 find_path(DOCTEST_INCLUDE doctest/doctest.h REQUIRED)                   # tests/

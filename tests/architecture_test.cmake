@@ -29,6 +29,7 @@ set(sole_users
   "(libelf|gelf|elf)\\.h=proof/elf\\.cpp"
   "git2\\.h=cli/version_control\\.cpp"
   "toml\\+\\+/=base/toml\\.cpp"
+  "pugixml\\.hpp=base/xml\\.cpp"
   "CLI/=cli/options\\.cpp"
   "nlohmann/=base/json\\.hpp"
   "doctest/=tests/.*")
