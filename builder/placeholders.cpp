@@ -9,7 +9,7 @@ namespace whittle::builder {
 
 namespace {
 
-constexpr std::string_view kCache = "cache:", kTool = "tool:";
+constexpr std::string_view kCache = "cache:", kTool = "tool:", kHome = "home:";
 
 bool is_cache_name(std::string_view name) {
   return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
@@ -63,6 +63,11 @@ std::optional<std::string> Placeholders::value(std::string_view name) const {
     const std::string_view wanted = name.substr(kTool.size());
     for (const ProbedTool& tool : tools_) {
       if (tool.name == wanted) return tool.path.native();
+    }
+  }
+  if (name.starts_with(kHome)) {
+    for (const ProbedTool& tool : tools_) {
+      if (tool.name == name.substr(kHome.size())) return tool.path.parent_path().parent_path().native();
     }
   }
   // Joined flags end up in a variable that a build tool hands to a shell (CFLAGS, CMAKE_C_FLAGS).

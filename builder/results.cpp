@@ -33,6 +33,13 @@ fs::path place_of(const Output& output, const WorkFolder& work) {
   throw Error(Exit::build_failed, cat(backticked(output.built), " leads out of the work folder"));
 }
 
+// The step cache keeps files: a folder of packages that held none is not there again.
+void make_empty_folder(const Output& output, const WorkFolder& work) {
+  if (output.kind != Output::Kind::dependency) return;
+  const std::optional<fs::path> folder = confined(work.path(), output.built);
+  if (folder && !fs::exists(*folder)) make_folders(*folder);
+}
+
 // `path` as in the result's files, so that the bytes are found there.
 Json to_json(const std::map<std::string, Library>& closure) {
   std::vector<fs::path> files;
@@ -178,6 +185,7 @@ void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vect
   std::vector<fs::path> places;
   std::vector<std::string> paths;
   for (const Output& output : settled.outputs) {
+    make_empty_folder(output, work);
     places.push_back(place_of(output, work));
     paths.push_back(output.built);
   }

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "builder/fetched_tool.hpp"
 #include "builder/interpreters.hpp"
+#include "builder/tool_probe.hpp"
 #include "plan/versions.hpp"
 
 namespace whittle::builder {
@@ -90,7 +91,7 @@ std::optional<ProbedTool> fetched(const plan::Tool& tool, const std::optional<Pr
 // Where a machine has one program of a kind, that is it; of interpreters it has several.
 std::optional<ProbedTool> own_tool(const plan::Tool& tool, const fs::path& folder, const Host& host,
                                    ProcessRunner& runner, const std::stop_token& stop) {
-  if (tool.name != "python") return probe_tool(tool.name, folder, host, runner, stop);
+  if (tool.name != "python") return probe_fitting(tool, folder, host, runner, stop);
   return probe_interpreter(tool, folder, host, runner, stop);
 }
 

@@ -33,6 +33,10 @@ constexpr std::array kTools = {
     KnownTool{"yarn", "yarn yarnpkg", "--version", "installs packages for Node", "npm install --global yarn"},
     KnownTool{"bun", "bun", "--version", "installs packages for Node", "npm install --global bun"},
     KnownTool{"python", "python3 python", "--version", "runs Python applications", "apt-get install python3"},
+    KnownTool{"javac", "javac", "--version", "compiles Java, and makes its runtimes",
+              "apt-get install openjdk-17-jdk-headless", "/usr/lib/jvm", "JAVA_HOME", "release"},
+    KnownTool{"mvn", "mvn", "--version", "builds Maven projects", "apt-get install maven"},
+    KnownTool{"gradle", "gradle", "--version", "builds Gradle projects", "apt-get install gradle"},
     KnownTool{"strip", "strip", "--version", "takes symbols out of programs", "apt-get install binutils"},
 };
 

@@ -12,6 +12,12 @@ struct KnownTool {
   std::string_view version;   // the argument that makes it tell its version
   std::string_view purpose;
   std::string_view install;
+  // Folders below which each version has one of its own: the program is looked for there too, when none on the PATH
+  // fits.
+  std::string_view versions = {};
+  std::string_view home = {};  // an environment variable that names such a folder
+  // A file of that folder that tells two builds of one version apart; their programs are only launchers.
+  std::string_view identity = {};
 };
 
 std::span<const KnownTool> known_tools();
