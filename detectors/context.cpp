@@ -7,6 +7,8 @@
 
 #include "base/error.hpp"
 #include "base/toml.hpp"
+#include "detectors/gradle_project.hpp"
+#include "detectors/maven_project.hpp"
 #include "detectors/node_manifest.hpp"
 #include "detectors/node_workspace.hpp"
 
@@ -60,9 +62,47 @@ bool has_version_control(const fs::path& folder) {
   });
 }
 
+bool is_maven_module(const fs::path& folder, const fs::path& top) {
+  try {
+    const std::optional<std::string> text = read_file_if_exists(top / "pom.xml", 4 << 20);
+    if (!text) return false;
+    for (const std::string& module : maven_modules_in(*text)) {
+      if ((top / module).lexically_normal() == folder) return true;
+    }
+  } catch (const Error&) {
+  }
+  return false;
+}
+
+bool is_gradle_project(const fs::path& folder, const fs::path& top) {
+  for (const char* name : {"settings.gradle", "settings.gradle.kts"}) {
+    try {
+      const std::optional<std::string> text = read_file_if_exists(top / name, 1 << 20);
+      for (const std::string& project : gradle_projects_in(without_comments(text.value_or(""), true))) {
+        if ((top / project).lexically_normal() == folder) return true;
+      }
+    } catch (const Error&) {
+    }
+  }
+  return false;
+}
+
+// The uppermost folder whose modules lead to this one.
+std::optional<fs::path> java_context(const fs::path& app) {
+  fs::path outermost = app;
+  if (has_version_control(app)) return std::nullopt;
+  for (fs::path folder = app.parent_path(); folder != folder.parent_path(); folder = folder.parent_path()) {
+    if (is_maven_module(outermost, folder) || is_gradle_project(app, folder)) outermost = folder;
+    if (has_version_control(folder)) break;
+  }
+  return outermost == app ? std::nullopt : std::optional(outermost);
+}
+
 }  // namespace
 
 std::optional<fs::path> find_context(const fs::path& app) {
+  const bool is_java = has_file(app, "pom.xml") || has_file(app, "build.gradle") || has_file(app, "build.gradle.kts");
+  if (is_java && !has_file(app, "go.mod") && !has_file(app, "Cargo.toml")) return java_context(app);
   const bool is_module = has_file(app, "go.mod");
   const bool is_in_module = !is_module && holds_go_file(app);
   const bool is_crate = has_file(app, "Cargo.toml") && !is_cargo_workspace(app);

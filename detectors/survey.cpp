@@ -11,7 +11,7 @@
 namespace whittle::detectors {
 
 extern const Detector kGo, kRust, kCMake, kMeson, kAutotools, kMake, kSingleFile, kPrebuilt, kStatic, kZig,
-    kNodeDetector, kPython;
+    kNodeDetector, kPython, kMaven, kGradle, kJava;
 
 namespace {
 
@@ -107,9 +107,9 @@ std::string what_is_there(const plan::SourceTree& tree) {
 
 // The nearest manifests further down, one a folder; the application root is the argument, so they are only pointed at.
 std::vector<std::string> manifests_below(const plan::SourceTree& tree) {
-  constexpr std::array<std::string_view, 9> kManifests = {"go.work",        "go.mod",         "Cargo.toml",
-                                                          "CMakeLists.txt", "meson.build",    "configure.ac",
-                                                          "Makefile",       "pyproject.toml", "requirements.txt"};
+  constexpr std::array<std::string_view, 12> kManifests = {
+      "go.work",        "go.mod",      "Cargo.toml",   "pom.xml",  "build.gradle",   "build.gradle.kts",
+      "CMakeLists.txt", "meson.build", "configure.ac", "Makefile", "pyproject.toml", "requirements.txt"};
   constexpr std::size_t kMost = 3;
   std::map<std::size_t, std::map<std::string, std::string>> by_depth;  // → folder → manifest
   for (const plan::Node& node : tree.nodes()) {
@@ -182,8 +182,9 @@ Error forced_missing(const std::string& forced, const Surroundings& surroundings
 }  // namespace
 
 std::span<const Detector> all_detectors() {
-  static const std::array<Detector, 12> kAll = {kGo,    kRust,      kZig,  kNodeDetector, kPython, kCMake,
-                                                kMeson, kAutotools, kMake, kSingleFile,   kStatic, kPrebuilt};
+  static const std::array<Detector, 15> kAll = {kGo,    kRust,       kZig,   kNodeDetector, kPython,
+                                                kMaven, kGradle,     kCMake, kMeson,        kAutotools,
+                                                kMake,  kSingleFile, kJava,  kStatic,       kPrebuilt};
   return kAll;
 }
 

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "base/toml.hpp"
+#include "detectors/java_project.hpp"
 #include "plan/versions.hpp"
 
 namespace whittle::detectors {
@@ -19,8 +20,9 @@ struct Language {
   std::string_view aliases;  // in files that name several tools
 };
 
-constexpr std::array<Language, 7> kLanguages = {{{"go", "Go", ".go-version", "go golang"},
+constexpr std::array<Language, 8> kLanguages = {{{"go", "Go", ".go-version", "go golang"},
                                                  {"cargo", "Rust", ".rust-version rust-version.txt", "rust"},
+                                                 {"javac", "Java", ".java-version", "java"},
                                                  {"zig", "Zig", ".zigversion .zig-version", "zig"},
                                                  {"cmake", "CMake", "", "cmake"},
                                                  {"meson", "Meson", "", "meson"},
@@ -94,12 +96,25 @@ class Pins {
     }
   }
 
+  // `java=21.0.2-tem`, one tool a line: of SDKMAN, and with `java.runtime.version` of Heroku.
+  void read_properties(const char* file, std::string_view key) {
+    const std::optional<std::string> text = tree_.read_if_exists(file);
+    int line = 0;
+    for (const std::string& raw : split_lines(text.value_or(""))) {
+      ++line;
+      const std::size_t equals = raw.find('=');
+      if (equals == std::string::npos || trim(std::string_view(raw).substr(0, equals)) != key) continue;
+      add(*named("java"), trim(std::string_view(raw).substr(equals + 1)), cat(file, ":", line));
+    }
+  }
+
   std::vector<VersionPin> take() { return std::move(pins_); }
 
  private:
   void add(const Language& language, std::string_view version, std::string source) {
-    if (plan::numbers_of(version).empty() || version.size() > 40) return;
-    pins_.push_back({std::string(language.tool), {std::string(version), std::move(source)}});
+    const std::string number = language.tool == "javac" ? java_version_of(version) : std::string(version);
+    if (plan::numbers_of(number).empty() || version.size() > 40) return;
+    pins_.push_back({std::string(language.tool), {number, std::move(source)}});
   }
 
   const plan::SourceTree& tree_;
@@ -122,6 +137,8 @@ std::vector<VersionPin> version_pins(const plan::SourceTree& tree, std::vector<s
   Pins pins(tree);
   pins.read_single_files();
   pins.read_tool_versions();
+  pins.read_properties(".sdkmanrc", "java");
+  pins.read_properties("system.properties", "java.runtime.version");
   for (const char* file : {"mise.toml", ".mise.toml"}) pins.read_mise(file, warnings);
   return pins.take();
 }

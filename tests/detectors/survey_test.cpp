@@ -63,13 +63,12 @@ TEST_CASE("nothing detected says what was looked for, what is there, and in whic
   const Error empty = Project(Files{}).error();
   CHECK(empty.exit() == Exit::nothing_detected);
   CHECK(empty.message() == "no detector recognises `folder`");
-  CHECK(
-      empty.details() ==
-      Strings{
-          "looked for: go.work, go.mod, Cargo.toml, build.zig, *.zig, package.json, pyproject.toml, "
-          "requirements.txt, Pipfile, setup.py, *.py, CMakeLists.txt, meson.build, configure.ac, Makefile, *.c, *.cc, "
-          "*.cpp, index.html, Staticfile, static.json, one executable ELF file",
-          "found: nothing: the folder is empty"});
+  CHECK(empty.details() ==
+        Strings{"looked for: go.work, go.mod, Cargo.toml, build.zig, *.zig, package.json, pyproject.toml, "
+                "requirements.txt, Pipfile, setup.py, *.py, pom.xml, build.gradle, CMakeLists.txt, meson.build, "
+                "configure.ac, Makefile, *.c, *.cc, "
+                "*.cpp, *.java, one jar, index.html, Staticfile, static.json, one executable ELF file",
+                "found: nothing: the folder is empty"});
   const Error ruby = Project(Files{{"Gemfile", ""}, {"lib/x.rb", ""}}).error();
   CHECK(ruby.details()[1] == "found: Gemfile, lib/");
   CHECK(ruby.details()[2] == "this tree is in a language that whittle does not build: Ruby");
@@ -86,7 +85,7 @@ TEST_CASE("languages are known by their marker files") {
   const std::vector<std::pair<const char*, const char*>> markers = {
       {"composer.json", "PHP"},   {"app.csproj", ".NET"},   {"mix.exs", "Elixir"},
       {"Package.swift", "Swift"}, {"x.cabal", "Haskell"},   {"deno.json", "Deno"},
-      {"build.sbt", "Scala"},     {"pubspec.yaml", "Dart"}, {"pom.xml", "Java (not built yet by this version)"}};
+      {"build.sbt", "Scala"},     {"pubspec.yaml", "Dart"}, {"build.xml", "Java by Ant"}};
   for (const auto& [file, language] : markers)
     CHECK(Project(Files{{file, ""}}).survey().unsupported == Strings{language});
 }

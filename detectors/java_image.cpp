@@ -1,0 +1,140 @@
+#include "detectors/java_image.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "detectors/places.hpp"
+#include "detectors/target_platform.hpp"
+#include "detectors/version_files.hpp"
+#include "plan/versions.hpp"
+
+namespace whittle::detectors {
+
+namespace {
+
+constexpr std::string_view kJava = "/usr/lib/java/bin/java";
+constexpr std::string_view kLeast = "11";  // has jlink, and starts what is compiled for it
+
+std::string folder_with(std::string_view folder) {
+  return cat("/app", folder.empty() ? "" : "/", folder);
+}
+
+void add_output(plan::BuildPlan& plan, std::string_view built, std::string_view installed, plan::Output::Kind kind) {
+  plan::Output output;
+  output.built = built;
+  output.installed = installed;
+  output.kind = kind;
+  plan.outputs.push_back(std::move(output));
+}
+
+std::string process_name(const MainClass& main) {
+  return safe_name(main.name.substr(main.name.rfind('.') + 1));
+}
+
+void add_processes(plan::Detection& detection, const JavaApplication& application) {
+  plan::BuildPlan& plan = detection.plan;
+  const std::string jar = folder_with(cat(application.name, ".jar"));
+  if (application.mains.size() < 2) {
+    plan.image.processes[application.name] = {std::string(kJava), "-jar", jar};
+    if (!application.mains.empty()) {
+      plan.values[cat("main class of ", application.name)] = {application.mains[0].name, application.mains[0].source};
+    }
+    return;
+  }
+  for (const MainClass& main : application.mains) {
+    plan.image.processes[process_name(main)] = {std::string(kJava), "-cp", jar, main.name};
+    plan.values[cat("main class of ", process_name(main))] = {main.name, main.source};
+  }
+}
+
+}  // namespace
+
+void add_java_tools(plan::BuildPlan& plan, const std::optional<plan::Value>& version, const Surroundings& surroundings,
+                    bool is_exact) {
+  plan::Tool tool{"javac", cat(">=", kLeast), "jlink"};
+  if (version) {
+    plan.values["java"] = *version;
+    if (is_exact) {
+      tool.constraint = cat("=", version->value);
+      tool.source = version->source;
+    } else if (plan::satisfies(version->value, tool.constraint)) {
+      tool.constraint = cat(">=", version->value);
+      tool.source = version->source;
+    }
+  }
+  std::vector<std::string> ignored;
+  for (const VersionPin& pin : version_pins(surroundings.app, ignored)) {
+    if (pin.tool != "javac") continue;
+    tool.pin = pin.version.value;
+    tool.pin_source = pin.version.source;
+    if (!version) plan.values["java"] = pin.version;
+    break;
+  }
+  plan.tools.push_back(std::move(tool));
+  plan.tools.push_back({"strip", "", ""});
+}
+
+plan::Step assembler_step() {
+  plan::Step step;
+  step.name = "prepare";
+  step.argv = {"${tool:javac}", "-proc:none", "-d", "assembler/classes"};
+  step.folder = ".";
+  step.inputs = {};
+  for (const auto& [path, text] : assembler_sources()) {
+    const std::string file = cat("assembler/", path);
+    step.files[file] = text;
+    step.argv.push_back(file);
+    step.outputs.push_back(cat("assembler/classes/whittle/", stem_of(path), ".class"));
+  }
+  step.outputs = {"assembler/classes"};
+  return step;
+}
+
+void assemble(plan::Detection& detection, const std::vector<JavaApplication>& applications, std::string_view own) {
+  plan::BuildPlan& plan = detection.plan;
+  plan::Step step;
+  step.name = "assemble";
+  step.argv = {"${home:javac}/bin/java", "-XX:+UseSerialGC",   "-cp",
+               "assembler/classes",      "whittle.Assemble",   "out=image",
+               "keep=${keep}/java",      "strip=${tool:strip}"};
+  if (!own.empty()) step.argv.push_back(cat("own=", own));
+  for (const JavaApplication& application : applications) {
+    step.argv.push_back(cat("name=", application.name));
+    const auto add = [&](const char* key, const std::string& value) {
+      if (!value.empty()) step.argv.push_back(cat(key, "=", value));
+    };
+    add("jar", application.jar);
+    add("from", application.from);
+    add("classes", application.classes);
+    add("libs", application.libraries);
+    add("main", application.mains.empty() ? "" : application.mains.front().name);
+    add_processes(detection, application);
+  }
+  step.folder = ".";
+  step.outputs = {"image/app", "image/lib", "image/runtime"};
+  plan.steps.push_back(std::move(step));
+  plan.link = "closure";
+  add_output(plan, "image/app", "/app", plan::Output::Kind::data);
+  add_output(plan, "image/lib", "/app/lib", plan::Output::Kind::dependency);
+  add_output(plan, "image/runtime", "/usr/lib/java", plan::Output::Kind::runtime);
+  detection.commands["java"] = {std::string(kJava)};
+}
+
+void leave_out_products(plan::BuildPlan& plan, const std::vector<JavaModule>& modules,
+                        const std::vector<std::string>& folders) {
+  std::vector<std::string> patterns = {"**"};
+  for (const JavaModule& module : modules) {
+    for (const std::string& folder : folders) patterns.push_back(cat("!", joined(module.folder, folder), "/**"));
+  }
+  for (plan::Step& step : plan.steps) {
+    if (step.inputs == std::vector<std::string>{"**"}) step.inputs = patterns;
+  }
+}
+
+void refuse_foreign_java(const Surroundings& surroundings) {
+  if (!is_foreign(surroundings)) return;
+  throw failure("", 0,
+                cat("a Java runtime for ", surroundings.platform, " needs the JDK of that platform; build it there"));
+}
+
+}  // namespace whittle::detectors
