@@ -205,8 +205,19 @@ def write_library(root, library, names, is_full):
             shutil.copyfile(source, os.path.join(place, package, name))
 
 
-CUSTOM = """import site
+# The first process of a container gets no signal that it has no handler for, SIGTERM included.
+CUSTOM = """import _signal
+import os
+import site
+
+
+def end(number, frame):
+    raise SystemExit(128 + number)
+
+
 site.addsitedir("/usr/lib/python3/site-packages")
+if os.getpid() == 1 and _signal.getsignal(_signal.SIGTERM) == _signal.SIG_DFL:
+    _signal.signal(_signal.SIGTERM, end)
 """
 
 
