@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "builder/fetched_tool.hpp"
 #include "builder/files_read.hpp"
+#include "builder/secrets.hpp"
 
 namespace whittle::builder {
 
@@ -200,7 +201,8 @@ std::string Attempt::run_command(std::size_t index, const ProgramSnapshot& befor
                      .toolchain = setting_.toolchain,
                      .logs = setting_.host.cache / "logs" / work_.id(),
                      .variant = setting_.variant,
-                     .sandbox = setting_.options.sandbox},
+                     .sandbox = setting_.options.sandbox,
+                     .secrets = setting_.options.secrets},
                     runner_, events_, stop_);
   try {
     std::string out = runner.run(step, index);
@@ -244,6 +246,10 @@ void Attempt::run_step(std::size_t index) {
     throw Error(Exit::build_failed, cat("build step ", backticked(step.name), " did not make ", backticked(output)))
         .at(shell_line(step.argv))
         .hint("say what it makes: `targets = [\"…\"]` under `[build]` in whittle.toml");
+  }
+  if (setting_.options.secrets != nullptr) {
+    for (const std::string& output : step.outputs)
+      refuse_secret_in(places_.work / output, output, step.name, *setting_.options.secrets);
   }
   if (beyond_inputs_.empty()) beyond_inputs_ = look_beyond(step, out, reported);
   if (beyond_inputs_.empty() && (!step.outputs.empty() || step.report != Report::none)) {

@@ -114,8 +114,8 @@ class Search {
         if (!warning.empty()) warnings.push_back(warning);
       }
       const Digest& source = attempt.beyond_inputs().empty() ? inputs_.closure : inputs_.everything;
-      keep_result(result_key(plan_, inputs_, source), plan_, reported, std::move(warnings), attempt.sandbox(), work_,
-                  cache_);
+      keep_result(result_key(plan_, inputs_, source), plan_, reported,
+                  {std::move(warnings), attempt.sandbox(), options_.secrets}, work_, cache_);
     } catch (const Error& error) {
       if (!attempt.failure().text.empty()) failure = attempt.failure();
       failure.text += text_of(error);

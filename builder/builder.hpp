@@ -25,6 +25,7 @@ namespace whittle::builder {
 
 class Downloader;
 class Sandbox;
+class Secrets;
 
 struct Options {
   bool offline = false;  // a step or tool that needs the network is an Error(input_unavailable) listing them all
@@ -32,6 +33,7 @@ struct Options {
   std::optional<std::chrono::seconds> time_limit = {};  // of all steps together
   Downloader* downloader = nullptr;                     // borrowed; null: no tool can be fetched
   Sandbox* sandbox = nullptr;                           // borrowed; null: steps run as they are
+  const Secrets* secrets = nullptr;                     // borrowed; null: none
 };
 
 struct Built {

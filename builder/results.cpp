@@ -9,6 +9,7 @@
 #include "builder/installed_data.hpp"
 #include "builder/proofs.hpp"
 #include "builder/sandbox.hpp"
+#include "builder/secrets.hpp"
 #include "proof/packages.hpp"
 
 namespace whittle::builder {
@@ -178,8 +179,7 @@ void add_needs_of_image(plan::RuntimeNeeds& needs, const plan::BuildPlan& plan) 
 }  // namespace
 
 void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vector<plan::ReportedProgram>& reported,
-                 std::vector<std::string> warnings, const std::string& sandbox, const WorkFolder& work,
-                 const StepCache& cache) {
+                 Making making, const WorkFolder& work, const StepCache& cache) {
   plan::BuildPlan settled = plan::settle(plan, reported);
   settled.outputs = with_installed_data(settled, work.path());
   std::vector<fs::path> places;
@@ -187,10 +187,12 @@ void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vect
   for (const Output& output : settled.outputs) {
     make_empty_folder(output, work);
     places.push_back(place_of(output, work));
+    if (making.secrets != nullptr)
+      refuse_secret_in(places.back(), output.installed, step_of(plan, output.built), *making.secrets);
     paths.push_back(output.built);
   }
   const Proofs proofs = prove(settled, places);
-  warnings.insert(warnings.end(), proofs.warnings.begin(), proofs.warnings.end());
+  making.warnings.insert(making.warnings.end(), proofs.warnings.begin(), proofs.warnings.end());
   for (const auto& [installed, library] : proofs.closure) paths.push_back(library.file.file.native());
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
@@ -198,8 +200,8 @@ void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vect
   cache.store(key, work.path(), paths,
               {{"reported", to_json(reported)},
                {"data", data_to_json(settled)},
-               {"warnings", warnings},
-               {"sandbox", sandbox},
+               {"warnings", making.warnings},
+               {"sandbox", making.sandbox},
                {"closure", to_json(proofs.closure)},
                {"needs", {needs.certificates, needs.time_zones, needs.name_service}}},
               work.path() / "tmp");

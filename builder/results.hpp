@@ -7,11 +7,17 @@
 
 namespace whittle::builder {
 
-// Settles the plan, proves every program and keeps everything under `key`, with `warnings` of what made it and
-// the sandbox that it was made in. Throws Error(not_static) with every reason.
+// How the programs came about.
+struct Making {
+  std::vector<std::string> warnings;
+  std::string sandbox;     // Built::sandbox
+  const Secrets* secrets;  // that steps were given, and nothing may hold; may be null
+};
+
+// Settles the plan, proves every program and keeps everything under `key`, with what is to be known of its
+// making. Throws Error(not_static) with every reason.
 void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vector<plan::ReportedProgram>& reported,
-                 std::vector<std::string> warnings, const std::string& sandbox, const WorkFolder& work,
-                 const StepCache& cache);
+                 Making making, const WorkFolder& work, const StepCache& cache);
 
 // What was kept under `key`, for the present settings of the image; nothing when it is not there, or was made without
 // the sandbox that the plan requires.

@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "builder/bubblewrap.hpp"
 #include "builder/host_libraries.hpp"
+#include "builder/mask.hpp"
 #include "builder/missing.hpp"
 #include "builder/remedies.hpp"
 #include "builder/trespass.hpp"
@@ -196,7 +197,10 @@ std::string StepRunner::run(const plan::Step& step, std::size_t number) {
   make_output_folders(step);
   const Surroundings around{setting_.host, setting_.places, setting_.tools, setting_.toolchain};
   for (const fs::path& folder : all_cache_folders(step, around)) make_folders(folder);
-  const Command command = command_for(step);
+  Command command = command_for(step);
+  const Secrets none;
+  const Secrets& secrets = setting_.secrets == nullptr ? none : *setting_.secrets;
+  const HandedSecrets handed(step, secrets, setting_.host, setting_.logs.filename().native(), command);
   if (const auto home = command.env.find("CARGO_HOME"); home != command.env.end()) {
     prepare_cargo_home(home->second, setting_.host, step.network);
   }
@@ -218,7 +222,7 @@ std::string StepRunner::run(const plan::Step& step, std::size_t number) {
     if (last.size() > kLastLines) last.pop_front();
   };
   Lines out, error;
-  const auto output = [&](OutputStream stream, std::string_view text) {
+  const auto hear = [&](OutputStream stream, std::string_view text) {
     log.write(text);
     const bool is_report = stream == OutputStream::out &&
                            (step.report == plan::Report::go_list || step.report == plan::Report::cargo_messages);
@@ -230,11 +234,18 @@ std::string StepRunner::run(const plan::Step& step, std::size_t number) {
       (stream == OutputStream::out ? out : error).add(text, take);
     }
   };
+  Mask out_mask(secrets.parts()), error_mask(secrets.parts());
+  const auto output = [&](OutputStream stream, std::string_view text) {
+    hear(stream, (stream == OutputStream::out ? out_mask : error_mask).shown(text));
+  };
   std::optional<View> view;
   if (setting_.sandbox != nullptr && setting_.sandbox->is_in_force(stop_)) view = view_of(step, command, around);
+  if (view && !handed.folder().empty()) view->read(handed.folder());
   was_confined_ = view.has_value();
   const ProcessResult result =
       runner_.run(view ? setting_.sandbox->around(command, *view, step.network) : command, output, stop_);
+  hear(OutputStream::out, out_mask.rest());
+  hear(OutputStream::error, error_mask.rest());
   out.finish(take);
   error.finish(take);
   if (result.cancelled || (stop_.stop_requested() && !result.ok())) {

@@ -11,6 +11,7 @@
 #include "builder/environment.hpp"
 #include "builder/placeholders.hpp"
 #include "builder/sandbox.hpp"
+#include "builder/secrets.hpp"
 
 namespace whittle::builder {
 
@@ -25,6 +26,7 @@ class StepRunner {
     fs::path logs;                      // one file a step
     std::string variant;                // part of the logs' names: "-host", "-musl-wrapper"
     Sandbox* sandbox = nullptr;         // null: steps run as they are
+    const Secrets* secrets = nullptr;   // null: none
   };
   StepRunner(const Setting& setting, ProcessRunner& runner, EventSink& events, std::stop_token stop)
       : setting_(setting), runner_(runner), events_(events), stop_(std::move(stop)) {}

@@ -12,7 +12,7 @@ namespace whittle::builder {
 namespace {
 
 // Homes, what programs of one user share, and sockets through which others can be asked to do things.
-constexpr std::array<std::string_view, 5> kHidden = {"/home", "/root", "/run", "/tmp", "/var/tmp"};
+constexpr std::array<std::string_view, 6> kHidden = {"/dev/shm", "/home", "/root", "/run", "/tmp", "/var/tmp"};
 // The system's own programs on NixOS and Guix.
 constexpr std::string_view kSystemBelowRun = "/run/current-system";
 // What fetching reads of a home beyond what variables name: keys and settings of git's and cargo's.

@@ -14,6 +14,7 @@ void print_steps(const plan::BuildPlan& plan, std::ostream& out) {
     out << "  " << printable(step.name) << (step.network ? "  (network)" : "") << "\n    ";
     for (const auto& [name, value] : step.env) out << shell_line(std::vector{cat(name, "=", value)}) << " ";
     out << shell_line(step.argv) << "\n";
+    for (const plan::SecretUse& use : step.secrets) out << "    with the secret " << printable(use.id) << "\n";
   }
   for (const plan::Toolchain& toolchain : plan.toolchains) {
     out << "  with " << toolchain.name << ": " << toolchain.cc << " " << shell_line(toolchain.compile_flags) << " "

@@ -36,6 +36,7 @@ struct BuildOptions {
   std::vector<std::string> targets;
   std::vector<std::string> platforms;  // --platform, empty: this host's
   std::string plan_file;
+  std::vector<std::string> secrets;  // --secret id=NAME,…
   std::string compression, detector, toolchain, link, timeout, sandbox;
   bool gzip_twin = false;
   bool strict_versions = false;

@@ -139,6 +139,10 @@ class Tree {
     app.add_option("--plan", options.plan_file, "build this plan (`whittle plan --json`) instead of deciding anew")
         ->excludes(app.get_option("--platform"))
         ->type_name("FILE");
+    app.add_option("--secret", options.secrets,
+                   "a secret that steps need: `src=FILE` or `env=VARIABLE`; may be repeated")
+        ->allow_extra_args(false)
+        ->type_name("id=NAME,src=FILE");
     app.add_flag("--probe", options.probe, "run the program for a moment, in its image alone, and say what it misses");
     app.add_flag("--all", options.all, "an image of its own for every program, called NAME-PROGRAM");
     app.add_option("--timeout", options.timeout, "end the build after this time, as `10m`")->type_name("TIME");

@@ -12,6 +12,7 @@
 #include "cli/budget.hpp"
 #include "cli/build_record.hpp"
 #include "cli/delivery.hpp"
+#include "cli/given_secrets.hpp"
 #include "cli/image_source.hpp"
 #include "cli/origins.hpp"
 #include "cli/platforms.hpp"
@@ -206,6 +207,11 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   const plan::BuildPlan& plan = plans.front();
   events.info(cat(plan.language, " (", plan.detector, ")"));
   warn_once(plans, events);
+  const builder::Secrets secrets = given_secrets(options.secrets, session.environment());
+  builder::refuse_missing_secrets(plans, secrets);
+  for (const std::string& id : builder::unused_secrets(plans, secrets)) {
+    events.warn(cat("no step asks for the secret ", backticked(id)));
+  }
   BuildResult result{.reference = {}, .root = {}, .name = image_name(plan, options)};
   refuse_impossible_delivery(options, result.name);
 
@@ -215,6 +221,7 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
   ToolDownloads downloads(session);
   builder::Options how = {.offline = options.offline, .jobs = 0, .time_limit = time_limit(tree.config)};
   how.downloader = &downloads;
+  how.secrets = &secrets;
   how.sandbox = &session.sandbox(plan.sandbox);
   images.make(how);
   images.check_budgets();

@@ -270,6 +270,13 @@ std::vector<plan::Step*> steps_named(BuildPlan& plan, const plan::ListSetting& w
 }
 
 void settle_sandbox(BuildPlan& plan, const Config& config) {
+  for (const auto& [id, secret] : config.secrets) {
+    const plan::ListSetting named{secret.steps, secret.source};
+    for (plan::Step* step : steps_named(plan, named, cat("build.secrets.", id))) {
+      step->secrets.push_back({id, secret.variable, secret.file_variable, secret.home});
+    }
+    plan.values[cat("secret ", id)] = {join(secret.steps, ", "), secret.source};
+  }
   if (config.sandbox) take(plan, "sandbox", plan.sandbox, config.sandbox);
   if (!config.network) return;
   for (plan::Step* step : steps_named(plan, *config.network, "build.network")) step->network = true;

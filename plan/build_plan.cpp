@@ -174,6 +174,23 @@ Fallback fallback_of(Members& members) {
   return fallback;
 }
 
+Json json_of(const SecretUse& use) {
+  Json json = {{"id", use.id}};
+  if (!use.variable.empty()) json["variable"] = use.variable;
+  if (!use.file_variable.empty()) json["fileVariable"] = use.file_variable;
+  if (!use.home.empty()) json["home"] = use.home;
+  return json;
+}
+
+SecretUse secret_of(Members& members) {
+  SecretUse use{.id = members.take<std::string>("id"),
+                .variable = members.take_or("variable", std::string()),
+                .file_variable = members.take_or("fileVariable", std::string()),
+                .home = members.take_relative("home", true)};
+  members.check_relative(use.id, "id");
+  return use;
+}
+
 Json json_of(const Step& step) {
   Json json = {{"name", step.name},       {"argv", step.argv},       {"env", step.env},
                {"inputs", step.inputs},   {"outputs", step.outputs}, {"folder", step.folder},
@@ -182,6 +199,7 @@ Json json_of(const Step& step) {
   if (step.may_fail) json["mayFail"] = true;
   if (!step.fallbacks.empty()) json["fallbacks"] = Json::array();
   for (const Fallback& fallback : step.fallbacks) json["fallbacks"].push_back(json_of(fallback));
+  for (const SecretUse& use : step.secrets) json["secrets"].push_back(json_of(use));
   return json;
 }
 
@@ -203,6 +221,7 @@ Step step_of(Members& members) {
   step.report = members.take_name("report", kReports);
   step.report_folder = members.take_relative("reportFolder", true);
   step.fallbacks = members.take_list("fallbacks", fallback_of);
+  step.secrets = members.take_list("secrets", secret_of);
   return step;
 }
 

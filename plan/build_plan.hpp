@@ -84,6 +84,15 @@ struct Fallback {
   bool operator==(const Fallback&) const = default;
 };
 
+// How a step gets a secret that whoever builds gives by its name. The plan does not know what it is.
+struct SecretUse {
+  std::string id;             // of `--secret id=…`
+  std::string variable;       // that holds the secret itself; empty: none
+  std::string file_variable;  // that holds the path of a file with it; empty: none
+  std::string home;           // the place of that file below the step's home; empty: none
+  bool operator==(const SecretUse&) const = default;
+};
+
 // Shaped like a Remote Execution action: nothing implicit. Paths are relative to the work folder,
 // whose `src/` holds (or is a link to) the source tree. In argv, env values and file contents stand
 //   ${work}           the absolute work folder
@@ -110,6 +119,7 @@ struct Step {
   Report report = Report::none;
   std::string report_folder;  // for cmake_file_api and meson_targets
   std::vector<Fallback> fallbacks;
+  std::vector<SecretUse> secrets = {};
   bool operator==(const Step&) const = default;
 };
 

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kFile = "whittle.toml";
 
 // Sections that are tables of names, or hold lists of tables, stand beside the key tables.
-constexpr std::string_view kProcess = "process", kFiles = "files";
+constexpr std::string_view kProcess = "process", kFiles = "files", kSecrets = "secrets";
 
 std::string dotted(std::string_view section, std::string_view name) {
   return section.empty() ? std::string(name) : cat(section, ".", name);
@@ -42,6 +42,7 @@ std::set<std::string> known_keys(std::string_view section) {
     if (key.section == section) known.emplace(key.name);
   }
   if (section == "image") known.emplace(kFiles);
+  if (section == "build") known.emplace(kSecrets);
   return known;
 }
 
@@ -51,6 +52,10 @@ std::string section_of(std::string_view name) {
     if (section != kProcess && known_keys(section).contains(std::string(name))) return section;
   }
   return {};
+}
+
+std::string check_step_name(std::string_view value) {
+  return value.empty() ? "must name a step" : "";
 }
 
 // toml++ knows the line of every key; JSON pointers write `~` and `/` inside a key as `~0` and `~1`.
@@ -77,6 +82,7 @@ class Reader {
     for (const MapKey& key : map_keys()) read_map(key);
     read_files();
     read_processes();
+    read_secrets();
     return std::move(config_);
   }
 
@@ -230,6 +236,41 @@ class Reader {
     }
   }
 
+  void read_secrets() {
+    const Found found = find("build", kSecrets);
+    if (found.value == nullptr) return;
+    if (!found.value->is_object()) throw wrong("build.secrets", "must be a table of tables", found.pointer);
+    for (const auto& [name, secret] : found.value->items()) {
+      const std::string key = cat("build.secrets.", name), pointer = found.pointer + pointer_part(name);
+      const std::string complaint = check_secret_name(name);
+      if (!complaint.empty()) throw wrong(key, complaint, pointer);
+      if (!secret.is_object()) throw wrong(key, "must be a table with `steps`", pointer);
+      config_.secrets[name] = secret_from(secret, key, pointer);
+    }
+  }
+
+  SecretSetting secret_from(const Json& table, const std::string& key, const std::string& pointer) const {
+    SecretSetting secret{.steps = {}, .variable = {}, .file_variable = {}, .home = {}, .source = source(pointer)};
+    for (const auto& [name, value] : table.items()) {
+      const std::string member = cat(key, ".", name), below = pointer + pointer_part(name);
+      if (name == "steps") {
+        secret.steps = texts(value, member, check_step_name, below);
+      } else if (name == "variable") {
+        secret.variable = checked(value, member, check_variable_name, below);
+      } else if (name == "file-variable") {
+        secret.file_variable = checked(value, member, check_variable_name, below);
+      } else if (name == "home") {
+        secret.home = checked(value, member, check_home_path, below);
+      } else {
+        throw unknown(name, key, {"file-variable", "home", "steps", "variable"}, pointer);
+      }
+    }
+    if (secret.steps.empty()) throw wrong(key, "needs `steps`, which get it", pointer);
+    if (secret.variable.empty() && secret.file_variable.empty() && secret.home.empty())
+      throw wrong(key, "needs `variable`, `file-variable` or `home`: how the steps get it", pointer);
+    return secret;
+  }
+
   const TomlDocument& document_;
   std::string_view what_;
   Config config_;
@@ -311,6 +352,7 @@ Config merged(Config below, const Config& above) {
   }
   if (!above.files.empty()) below.files = above.files;
   for (const auto& [name, argv] : above.processes) below.processes[name] = argv;
+  for (const auto& [name, secret] : above.secrets) below.secrets[name] = secret;
   return below;
 }
 

@@ -21,12 +21,20 @@ struct ListSetting {
   std::string source;
 };
 
+// `[build.secrets.NAME]`: which steps get it, and how.
+struct SecretSetting {
+  std::vector<std::string> steps;             // by name or pattern
+  std::string variable, file_variable, home;  // at least one; see SecretUse
+  std::string source;
+};
+
 struct Config {
   std::optional<Setting> name;
   // [build]
   std::optional<Setting> detector, toolchain, link, timeout, strict_versions, sandbox;
   std::optional<ListSetting> targets, args, network;
   std::map<std::string, Setting> build_env;
+  std::map<std::string, SecretSetting> secrets;
   // [image]
   std::optional<Setting> default_process, user, workdir, stop_signal, certificates, python;
   std::optional<ListSetting> ports, timezones, ignore;

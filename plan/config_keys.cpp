@@ -236,6 +236,18 @@ std::string check_mode(std::string_view value) {
   return is_good ? "" : "must be an octal mode, like `0644`";
 }
 
+std::string check_home_path(std::string_view value) {
+  return confined("/", value) ? "" : "must be a path below the step's home, like `.npmrc`";
+}
+
+std::string check_secret_name(std::string_view value) {
+  return check_process_name(value);
+}
+
+std::string check_variable_name(std::string_view value) {
+  return check_variable(value);
+}
+
 std::string check_process_name(std::string_view value) {
   const bool is_good =
       holds_only(value, "._-") && value.size() <= 63 && std::isalnum(static_cast<unsigned char>(value.front())) != 0;

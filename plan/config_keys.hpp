@@ -49,5 +49,9 @@ std::string check_source_path(std::string_view value);
 std::string check_image_path(std::string_view value);
 std::string check_mode(std::string_view value);
 std::string check_process_name(std::string_view value);
+// For `build.secrets`.
+std::string check_secret_name(std::string_view value);
+std::string check_variable_name(std::string_view value);
+std::string check_home_path(std::string_view value);
 
 }  // namespace whittle::plan

@@ -89,6 +89,22 @@ Json files_schema() {
   return {{"type", "array"}, {"items", file}, {"description", "Files and folders of the tree that go into the image."}};
 }
 
+Json secrets_schema() {
+  const auto text = [](const char* description) { return Json{{"type", "string"}, {"description", description}}; };
+  Json secret = table({{"steps",
+                        {{"type", "array"},
+                         {"items", {{"type", "string"}}},
+                         {"minItems", 1},
+                         {"description", "The steps that get it, by name or pattern."}}},
+                       {"variable", text("A variable that holds the secret itself.")},
+                       {"file-variable", text("A variable that holds the path of a file with it.")},
+                       {"home", text("Where a file with it is below the step's home, as `.npmrc`.")}});
+  secret["required"] = {"steps"};
+  return {{"type", "object"},
+          {"additionalProperties", secret},
+          {"description", "Secrets that steps need, each by the name that `--secret id=NAME` gives."}};
+}
+
 Json processes_schema() {
   const Json argv = {{"type", "array"},
                      {"items", {{"type", "string"}}},
@@ -121,6 +137,7 @@ Json config_schema() {
     place(key.section)[std::string(key.name)] = map_schema(text_of_key(key.section, key.name));
   }
   place("image")["files"] = files_schema();
+  place("build")["secrets"] = secrets_schema();
   top["process"] = processes_schema();
 
   Json schema = table(std::move(top));
