@@ -1,10 +1,12 @@
 // Configuration > the repository's hints > what a detector inferred > defaults: every value with its source.
 #include <algorithm>
+#include <array>
 #include <span>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "detectors/detector.hpp"
+#include "detectors/dockerfile_hints.hpp"
 #include "detectors/places.hpp"
 #include "detectors/procfile.hpp"
 #include "detectors/static_site.hpp"
@@ -128,7 +130,44 @@ void read_procfile(BuildPlan& plan, const plan::Detection& detection, const Surr
   }
 }
 
-void settle_processes(BuildPlan& plan, const plan::Detection& detection, const Surroundings& surroundings) {
+// Interpreted languages have a start of their own, and their detectors know where.
+bool is_native(const BuildPlan& plan) {
+  constexpr std::array<std::string_view, 6> kNative = {"go", "rust", "c", "cpp", "zig", "binary"};
+  return std::find(kNative.begin(), kNative.end(), plan.language) != kNative.end();
+}
+
+// What Docker starts, as a program of the image: by its name, or by the name that it is copied under when there is one.
+const plan::Output* started_program(const BuildPlan& plan, const DockerfileHints& hints) {
+  std::vector<const plan::Output*> programs;
+  for (const plan::Output& output : plan.outputs) {
+    const bool is_known =
+        output.kind == plan::Output::Kind::program && !output.process.empty() && !output.installed.ends_with('/');
+    if (!is_known) continue;
+    if (last_part(output.installed) == last_part(hints.argv.front())) return &output;
+    programs.push_back(&output);
+  }
+  const bool is_copied =
+      std::find(hints.copied.begin(), hints.copied.end(), last_part(hints.argv.front())) != hints.copied.end();
+  return programs.size() == 1 && is_copied ? programs.front() : nullptr;
+}
+
+// The process that it is; empty when it is none of this image. One that the Procfile or the configuration has is
+// theirs.
+std::string take_start(BuildPlan& plan, const DockerfileHints& hints) {
+  if (hints.argv.empty() || !is_native(plan)) return {};
+  const plan::Output* const program = started_program(plan, hints);
+  if (program == nullptr) return {};
+  std::vector<std::string> argv = hints.argv;
+  argv.front() = program->installed;
+  if (argv.size() > 1 && !plan.image.processes.contains(program->process)) {
+    plan.values[cat("process ", program->process)] = {shell_line(argv), hints.argv_source};
+    plan.image.processes[program->process] = std::move(argv);
+  }
+  return program->process;
+}
+
+void settle_processes(BuildPlan& plan, const plan::Detection& detection, const Surroundings& surroundings,
+                      const DockerfileHints& hints) {
   const Config& config = surroundings.config;
   read_procfile(plan, detection, surroundings);
   for (const auto& [name, argv] : config.processes) {
@@ -136,10 +175,15 @@ void settle_processes(BuildPlan& plan, const plan::Detection& detection, const S
     plan.values[cat("process ", name)] = {shell_line(argv.values), argv.source};
   }
   std::string source;
+  const bool has_web = plan.image.processes.contains("web");
+  const std::string started = take_start(plan, hints);
   if (config.default_process) {
     plan.image.default_process = config.default_process->value;
     source = config.default_process->source;
-  } else if (!plan.image.processes.contains("web")) {
+  } else if (!started.empty() && !has_web) {
+    plan.image.default_process = started;
+    source = hints.argv_source;
+  } else if (!has_web) {
     for (const plan::App& app : detection.apps) {
       const bool is_made = std::any_of(plan.outputs.begin(), plan.outputs.end(),
                                        [&](const plan::Output& output) { return output.process == app.name; });
@@ -290,10 +334,30 @@ void settle_build_environment(BuildPlan& plan, const Config& config) {
   }
 }
 
+// Below the configuration, and below what a detector has set because its language needs it.
+DockerfileHints read_dockerfile(const Surroundings& surroundings, const plan::Detection& detection) {
+  const char* const name = surroundings.app.has("Dockerfile") ? "Dockerfile" : "Containerfile";
+  const std::optional<std::string> text = surroundings.app.read_if_exists(name);
+  if (!text) return {};
+  DockerfileHints hints = hints_of_dockerfile(*text, name);
+  const plan::ImageSettings& own = detection.plan.image;
+  std::erase_if(hints.config.image_env, [&](const auto& variable) { return own.env.contains(variable.first); });
+  if (own.workdir != "/") hints.config.workdir.reset();
+  if (!own.ports.empty()) hints.config.ports.reset();
+  return hints;
+}
+
 }  // namespace
 
-BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundings, const DecideOptions& options) {
-  const Config& config = surroundings.config;
+BuildPlan decide(const plan::Detection& detection, const Surroundings& outer, const DecideOptions& options) {
+  const DockerfileHints hints = read_dockerfile(outer, detection);
+  const Config config = merged(hints.config, outer.config);
+  const Surroundings surroundings{.app = outer.app,
+                                  .context = outer.context,
+                                  .app_in_context = outer.app_in_context,
+                                  .config = config,
+                                  .platform = outer.platform,
+                                  .host = outer.host};
   refuse_unknown_targets(detection, config);
   BuildPlan plan = detection.plan;
   plan.language = detection.language;
@@ -301,6 +365,7 @@ BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundi
   plan.app_root = surroundings.app_in_context;
   plan.platform = surroundings.platform;
   plan.warnings.insert(plan.warnings.end(), detection.warnings.begin(), detection.warnings.end());
+  plan.warnings.insert(plan.warnings.end(), hints.warnings.begin(), hints.warnings.end());
   if (!plan.name.empty() && !config.name) plan.name = lower(plan.name);
   if (config.name) {
     plan.name = config.name->value;
@@ -319,7 +384,7 @@ BuildPlan decide(const plan::Detection& detection, const Surroundings& surroundi
   settle_image(plan, surroundings, options);
   settle_layers(plan, config);
   settle_budget(plan, config);
-  settle_processes(plan, detection, surroundings);
+  settle_processes(plan, detection, surroundings, hints);
   for (std::string& warning : version_contradictions(surroundings.app, plan))
     plan.warnings.push_back(std::move(warning));
   return plan;
