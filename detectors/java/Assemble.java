@@ -26,7 +26,7 @@ final class Assemble {
 
   // Arguments are `key=value`. For all applications:
   //   out      the folder of the image
-  //   keep     a folder that outlives the build
+  //   keep     a folder that all builds share
   //   strip    the program that takes symbols out of libraries
   //   own      a tree whose own jars are part of the applications, not dependencies
   //   modules  modules of the JDK beyond those that are found, separated by `,`

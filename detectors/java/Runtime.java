@@ -3,9 +3,11 @@ package whittle;
 import java.io.IOException;
 import java.lang.module.ModuleFinder;
 import java.lang.module.ModuleReader;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -14,9 +16,8 @@ import java.util.Set;
 import java.util.spi.ToolProvider;
 import java.util.stream.Collectors;
 
-// A Java runtime of certain modules, by jlink; kept between builds, since it changes as seldom as the set of modules.
+// A Java runtime of certain modules, by jlink; kept for all builds, since it changes as seldom as the set of modules.
 final class Runtime {
-  private static final String KEPT = "runtime-";
   // Never loaded by a program: for debuggers, other JDKs and desktops.
   private static final String[] NEEDLESS = {"lib/jrt-fs.jar", "lib/jexec", "lib/classlist", "lib/libjsig.so",
       "lib/server/libjsig.so", "lib/libsplashscreen.so", "lib/libawt_xawt.so", "lib/libjawt.so", "include", "man"};
@@ -41,15 +42,17 @@ final class Runtime {
 
   void install(Path to) throws Exception {
     Files.createDirectories(keep);
-    Path kept = keep.resolve(KEPT + key());
+    Path kept = keep.resolve("runtime-" + key());
     if (!Files.exists(kept)) {
-      for (Path old : Trees.list(keep)) {
-        if (old.getFileName().toString().startsWith(KEPT)) Trees.remove(old);
+      Path scratch = Files.createTempDirectory(keep, "unfinished-");
+      Path made = scratch.resolve("runtime");
+      link(made, scratch);
+      try {
+        Files.move(made, kept, StandardCopyOption.ATOMIC_MOVE);
+      } catch (FileSystemException problem) {
+        if (!Files.exists(kept)) throw problem;  // otherwise another build was first
       }
-      Path unfinished = keep.resolve("unfinished");
-      Trees.remove(unfinished);
-      link(unfinished);
-      Files.move(unfinished, kept);
+      Trees.remove(scratch);
     }
     Trees.copy(kept, to);
   }
@@ -62,14 +65,14 @@ final class Runtime {
     return Trees.digest(all.getBytes("UTF-8")).substring(0, 16);
   }
 
-  private void link(Path folder) throws Exception {
+  private void link(Path folder, Path scratch) throws Exception {
     List<String> arguments = new ArrayList<>(List.of("--add-modules", String.join(",", modules.names()), "--output",
         folder.toString(), "--strip-java-debug-attributes", "--no-header-files", "--no-man-pages", "--compress=1",
         // Without a locale the JVM takes texts for ASCII before Java 18.
         "--add-options=-Dfile.encoding=UTF-8"));
     if (modules.names().contains("jdk.localedata")) arguments.add("--include-locales=*");
     if (modules.names().contains("java.desktop") && !modules.draws()) {
-      Path list = keep.resolve("excluded");
+      Path list = scratch.resolve("excluded");
       Files.write(list, drawingClasses());
       arguments.add("--exclude-resources=@" + list);
     }
