@@ -97,30 +97,64 @@ std::optional<ProbedTool> own_tool(const plan::Tool& tool, const fs::path& folde
 
 }  // namespace
 
+std::string_view ToolVerdict::name_of(Kind kind) {
+  switch (kind) {
+    case Kind::fits:
+      return "fits";
+    case Kind::not_pinned:
+      return "not pinned";
+    case Kind::is_fetched:
+      return "is fetched";
+    case Kind::does_not_fit:
+      return "does not fit";
+    case Kind::lacks_library:
+      return "lacks a library";
+    case Kind::missing:
+      break;
+  }
+  return "missing";
+}
+
+ToolVerdict judge_tool(const plan::Tool& tool, const fs::path& folder, const Host& host, ProcessRunner& runner,
+                       std::stop_token stop) {
+  using Kind = ToolVerdict::Kind;
+  ToolVerdict verdict;
+  verdict.found = own_tool(tool, folder, host, runner, stop);
+  const bool is_fit = verdict.found && plan::satisfies(verdict.found->version, tool.constraint);
+  const bool is_exact = is_fit && is_pinned(tool, *verdict.found);
+  if (!is_exact) {
+    const bool may_be_of_npm = std::any_of(tool.downloads.begin(), tool.downloads.end(),
+                                           [](const plan::Download& one) { return one.by == "npm"; });
+    const std::optional<ProbedTool> npm =
+        may_be_of_npm ? probe_tool("npm", folder, host, runner, std::move(stop)) : std::nullopt;
+    verdict.used = fetched(tool, verdict.found, npm, host);
+  }
+  if (verdict.used) {
+    verdict.kind = Kind::is_fetched;
+  } else if (!verdict.found) {
+    verdict.kind = Kind::missing;
+  } else if (!is_fit) {
+    verdict.kind = Kind::does_not_fit;
+  } else if (!has_library(tool, *verdict.found)) {
+    verdict.kind = Kind::lacks_library;
+  } else {
+    verdict.kind = is_exact ? Kind::fits : Kind::not_pinned;
+    verdict.used = verdict.found;
+  }
+  return verdict;
+}
+
 std::vector<ProbedTool> probe_tools(std::span<const plan::Tool> tools, const fs::path& folder, const Host& host,
                                     ProcessRunner& runner, std::stop_token stop) {
+  using Kind = ToolVerdict::Kind;
   std::vector<ProbedTool> out;
   std::vector<plan::Tool> missing;
   for (const plan::Tool& tool : tools) {
-    std::optional<ProbedTool> probed = own_tool(tool, folder, host, runner, stop);
-    const bool is_fit = probed && plan::satisfies(probed->version, tool.constraint);
-    if (!is_fit || !is_pinned(tool, *probed)) {
-      const bool may_be_of_npm = std::any_of(tool.downloads.begin(), tool.downloads.end(),
-                                             [](const plan::Download& one) { return one.by == "npm"; });
-      const std::optional<ProbedTool> npm =
-          may_be_of_npm ? probe_tool("npm", folder, host, runner, stop) : std::nullopt;
-      if (std::optional<ProbedTool> other = fetched(tool, probed, npm, host)) {
-        out.push_back(std::move(*other));
-        continue;
-      }
-    }
-    if (!probed) {
-      missing.push_back(tool);
-      continue;
-    }
-    if (!is_fit) throw unsatisfied(tool, *probed);
-    if (!has_library(tool, *probed)) throw without_library(tool, *probed);
-    out.push_back(std::move(*probed));
+    ToolVerdict verdict = judge_tool(tool, folder, host, runner, stop);
+    if (verdict.kind == Kind::does_not_fit) throw unsatisfied(tool, *verdict.found);
+    if (verdict.kind == Kind::lacks_library) throw without_library(tool, *verdict.found);
+    if (verdict.kind == Kind::missing) missing.push_back(tool);
+    if (verdict.used) out.push_back(std::move(*verdict.used));
   }
   if (!missing.empty()) throw missing_tools(missing);
   return out;

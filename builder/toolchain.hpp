@@ -37,6 +37,18 @@ struct Host {
   std::string platform = "linux/amd64";            // that this machine's programs are for
 };
 
+// What the project asks for, compared with what is there.
+struct ToolVerdict {
+  enum class Kind { fits, not_pinned, is_fetched, does_not_fit, lacks_library, missing } kind = Kind::missing;
+  std::optional<ProbedTool> found;  // on this machine
+  std::optional<ProbedTool>
+      used;  // by a build: what was found, or what will be fetched; nothing where a build is refused
+
+  static std::string_view name_of(Kind kind);  // "fits", "not pinned", "is fetched", …
+};
+ToolVerdict judge_tool(const plan::Tool& tool, const fs::path& folder, const Host& host, ProcessRunner& runner,
+                       std::stop_token stop);
+
 // Probes every tool of the plan. What the machine lacks, or has in another version than the project wants, is one of
 // the tool's downloads where there is one that fits; nothing is fetched yet. Otherwise missing tools are an
 // Error(input_unavailable) that names the packages to install, and so is a version that does not satisfy the

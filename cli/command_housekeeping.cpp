@@ -1,13 +1,8 @@
-// whittle doctor, cache: what is on this machine, and what whittle keeps on it.
-#include <array>
-
-#include "base/error.hpp"
+// whittle cache: what whittle keeps on this machine and can make again.
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/builder.hpp"
-#include "builder/toolchain.hpp"
 #include "cli/commands.hpp"
-#include "cli/runtime.hpp"
 
 namespace whittle::cli {
 
@@ -31,35 +26,6 @@ Usage usage_of(const fs::path& folder) {
 }
 
 }  // namespace
-
-int doctor(bool json, Session& session) {
-  std::vector<builder::ToolReport> reports = builder::survey_tools(session.host(), session.runner());
-  for (builder::ToolReport& report : survey_runtimes(session)) reports.push_back(std::move(report));
-  if (json) {
-    Json tools = Json::array();
-    for (const builder::ToolReport& report : reports) {
-      tools.push_back({{"name", report.name},
-                       {"path", printable(report.path)},
-                       {"version", printable(report.version)},
-                       {"purpose", report.purpose},
-                       {"install", report.install}});
-    }
-    session.out() << pretty_json({{"schema", "whittle.doctor/v1"},
-                                  {"tools", tools},
-                                  {"store", printable(session.store_folder().native())},
-                                  {"cache", printable(session.cache_folder().native())}});
-    return 0;
-  }
-  for (const builder::ToolReport& report : reports) {
-    const bool is_here = !report.path.empty();
-    session.out() << (is_here ? "ok       " : "missing  ") << report.name
-                  << (is_here ? cat(" ", printable(report.version), "  ", printable(report.path)) : "") << "\n         "
-                  << report.purpose << (is_here ? "" : cat("; install it with `", report.install, "`")) << "\n";
-  }
-  session.out() << "store    " << printable(session.store_folder().native()) << "\ncache    "
-                << printable(session.cache_folder().native()) << "\n";
-  return 0;
-}
 
 int cache_info(bool json, Session& session) {
   const fs::path cache = session.cache_folder();

@@ -23,6 +23,10 @@ struct InitOptions {
   std::string folder = ".";
   bool print = false;
 };
+struct DoctorOptions {
+  BuildOptions build;  // `folder` empty: the machine alone
+  bool json = false;
+};
 struct RunOptions {
   std::string image;
   std::string process;   // --process, empty: the default one
@@ -84,7 +88,7 @@ int logout(const LoginOptions& options, Session& session);
 int tags(const ImageOptions& options, Session& session);
 int copy(const CopyOptions& options, Session& session);
 int referrers(const ReferrersOptions& options, Session& session);
-int doctor(bool json, Session& session);
+int doctor(const DoctorOptions& options, Session& session);
 int cache_info(bool json, Session& session);
 int cache_gc(Session& session);
 

@@ -17,6 +17,7 @@ struct Parsed {
   GlobalOptions global;
   DetectOptions detect;
   PlanOptions plan;
+  DoctorOptions doctor{.build = {.folder = ""}};
   InitOptions init;
   BuildOptions build;
   RunOptions run;
@@ -364,9 +365,14 @@ class Tree {
   }
 
   void add_doctor() {
-    CLI::App& app =
-        command("doctor", "says which toolchains and runtimes are here, and how to install what is missing",
-                "  whittle doctor", [p = parsed_.get()](Session& session) { return doctor(p->json, session); });
+    CLI::App& app = command("doctor", "says which toolchains and runtimes are here, and how to install what is missing",
+                            "  whittle doctor       what is on this machine\n"
+                            "  whittle doctor .     what the source tree here asks for, compared with that",
+                            [p = parsed_.get()](Session& session) {
+                              p->doctor.json = p->json;
+                              return doctor(p->doctor, session);
+                            });
+    app.add_option("DIR", parsed_->doctor.build.folder, "a source tree")->type_name("");
     add_json(app);
   }
 
