@@ -210,10 +210,9 @@ bool is_source_code(std::string_view path) {
       "CMakeLists.txt", "Makefile",    "makefile",   "GNUmakefile", "meson.build", "go.mod",       "go.sum",
       "go.work",        "go.work.sum", "Cargo.toml", "Cargo.lock",  "configure",   "whittle.toml", "rust-toolchain"};
   static const std::unordered_set<std::string_view> kSuffixes = {
-      "go",  "rs",     "c",     "cc",  "cpp",  "cxx",  "C",     "h",   "hh",   "hpp", "hxx", "H",
-      "inc", "inl",    "ipp",   "tpp", "js",   "mjs",  "cjs",   "ts",  "mts",  "cts", "jsx", "tsx",
-      "vue", "svelte", "astro", "css", "scss", "html", "S",     "s",   "asm",  "m4",  "am",  "cmake",
-      "mk",  "in",     "zig",   "y",   "l",    "ac",   "proto", "def", "syso", "toml"};
+      "go",  "rs",  "c",   "cc",  "cpp",   "cxx", "C",   "h",   "hh",  "hpp", "hxx",    "H",     "inc", "inl",  "ipp",
+      "tpp", "js",  "mjs", "cjs", "ts",    "mts", "cts", "jsx", "tsx", "vue", "svelte", "astro", "css", "scss", "S",
+      "s",   "asm", "m4",  "am",  "cmake", "mk",  "in",  "zig", "y",   "l",   "ac",     "proto", "def", "syso", "toml"};
   const std::string_view name = path.substr(path.rfind('/') + 1);
   const std::size_t dot = name.rfind('.');
   return kNames.contains(name) || (dot != std::string_view::npos && kSuffixes.contains(name.substr(dot + 1)));

@@ -96,7 +96,7 @@ void assemble(plan::Detection& detection, const std::vector<JavaApplication>& ap
   step.name = "assemble";
   step.argv = {"${home:javac}/bin/java", "-XX:+UseSerialGC",   "-cp",
                "assembler/classes",      "whittle.Assemble",   "out=image",
-               "keep=${cache:java}",      "strip=${tool:strip}"};
+               "keep=${cache:java}",     "strip=${tool:strip}"};
   if (!own.empty()) step.argv.push_back(cat("own=", own));
   for (const JavaApplication& application : applications) {
     step.argv.push_back(cat("name=", application.name));

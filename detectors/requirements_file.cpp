@@ -132,8 +132,7 @@ class Reader {
       return;
     }
     const std::string_view option = std::string_view(line.text).substr(0, line.text.find_first_of(" ="));
-    for (const std::string_view known :
-         {"--no-binary", "--only-binary", "--require-hashes", "--use-feature"}) {
+    for (const std::string_view known : {"--no-binary", "--only-binary", "--require-hashes", "--use-feature"}) {
       if (option == known) return;
     }
     throw failure(path, line.number, cat("pip has no option ", backticked(option), " in a requirements file"));

@@ -136,7 +136,7 @@ class BadBuilds(WhittleTestCase):
 
     def test_a_nesting_of_10000(self):
         deep = "[" * 10_000 + "]" * 10_000
-        tree = self.write_tree("tree", {"main.c": PROGRAM, "plan.json": deep, "package.json": deep})
+        tree = self.write_tree("tree", {"main.c": PROGRAM, "plan.json": deep, "data.json": deep})
         self.whittle("detect", tree)
         result = self.whittle("build", "--plan", tree / "plan.json", tree, expect=2)
         self.assertIn("plan.json:1:", result.stderr)
@@ -145,6 +145,8 @@ class BadBuilds(WhittleTestCase):
             tree = self.write_tree(f"deep-{name}", {name: f"x = {deep}\n"})
             result = self.whittle("detect", tree, expect=code)
             self.assertIn(f"{name}:1", result.stderr)
+        tree = self.write_tree("deep-package.json", {"main.c": PROGRAM, "package.json": deep})
+        self.assertIn("package.json:1", self.whittle("detect", tree, expect=22).stderr)
 
     def test_manifests_that_are_no_text(self):
         bytes_of = {"go.mod": b"module \xff\xfe\n", "Cargo.toml": b'[package]\nname = "\xff"\n', "whittle.toml": b'name = "\xff"\n'}
