@@ -90,7 +90,8 @@ plan::Step assembler_step() {
   return step;
 }
 
-void assemble(plan::Detection& detection, const std::vector<JavaApplication>& applications, std::string_view own) {
+void assemble(plan::Detection& detection, const std::vector<JavaApplication>& applications, std::string_view own,
+              const plan::Config& config) {
   plan::BuildPlan& plan = detection.plan;
   plan::Step step;
   step.name = "assemble";
@@ -98,6 +99,10 @@ void assemble(plan::Detection& detection, const std::vector<JavaApplication>& ap
                "assembler/classes",      "whittle.Assemble",   "out=image",
                "keep=${cache:java}",     "strip=${tool:strip}"};
   if (!own.empty()) step.argv.push_back(cat("own=", own));
+  if (config.java_modules) {
+    step.argv.push_back(cat("modules=", join(config.java_modules->values, ",")));
+    plan.values["java-modules"] = {join(config.java_modules->values, " "), config.java_modules->source};
+  }
   for (const JavaApplication& application : applications) {
     step.argv.push_back(cat("name=", application.name));
     const auto add = [&](const char* key, const std::string& value) {

@@ -23,7 +23,8 @@ plan::Step assembler_step();
 
 // The step that makes application, libraries and runtime out of what the others left; outputs, processes and commands.
 // `own` is a tree below the work folder whose jars are the application's own; empty: none.
-void assemble(plan::Detection& detection, const std::vector<JavaApplication>& applications, std::string_view own);
+void assemble(plan::Detection& detection, const std::vector<JavaApplication>& applications, std::string_view own,
+              const plan::Config& config);
 
 // Steps read nothing of what earlier builds left in those folders of the modules ("target").
 void leave_out_products(plan::BuildPlan& plan, const std::vector<JavaModule>& modules,

@@ -133,7 +133,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
                             .classes = {},
                             .libraries = joined(folder, kLibraries)});
   }
-  assemble(detection, applications, "src");
+  assemble(detection, applications, "src", surroundings.config);
   leave_out_products(plan, project.modules, {"target"});
   return detection;
 }

@@ -103,7 +103,7 @@ plan::Detection from_sources(const Surroundings& surroundings, const std::vector
              .from = {},
              .classes = resources.empty() ? "classes" : cat("classes:", step_folder(surroundings, resources)),
              .libraries = libraries.empty() ? "" : step_folder(surroundings, libraries)}},
-           "");
+           "", surroundings.config);
   return detection;
 }
 
@@ -119,7 +119,7 @@ plan::Detection from_jar(const Surroundings& surroundings, const std::string& ja
   assemble(
       detection,
       {{.name = name, .mains = {}, .jar = step_folder(surroundings, jar), .from = {}, .classes = {}, .libraries = {}}},
-      "");
+      "", surroundings.config);
   return detection;
 }
 

@@ -101,6 +101,7 @@ struct SecretUse {
 //   ${cache:NAME}     a folder shared by all builds (Go's build cache, cargo's home)
 //   ${jobs}           the number of jobs
 //   ${tool:NAME}      the path of a probed tool
+//   ${home:NAME}      the folder of a probed tool's installation: of `javac` the JDK
 //   ${kernel_headers} a folder with the Linux kernel's headers of the host and nothing else
 //   ${path}           the PATH of the clean environment; in env values only
 //   ${cc} ${cxx} ${ar} ${ranlib} ${compile_flags} ${link_flags}   of the toolchain that is being tried

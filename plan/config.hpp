@@ -37,7 +37,7 @@ struct Config {
   std::map<std::string, SecretSetting> secrets;
   // [image]
   std::optional<Setting> default_process, user, workdir, stop_signal, certificates, python;
-  std::optional<ListSetting> ports, timezones, ignore;
+  std::optional<ListSetting> ports, timezones, ignore, java_modules;
   std::map<std::string, Setting> image_env, labels;
   std::vector<FileMapping> files;
   // [site]

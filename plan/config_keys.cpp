@@ -81,6 +81,10 @@ std::string check_python(std::string_view value) {
   return one_of<2>(value, {"imported", "full"});
 }
 
+std::string check_java_module(std::string_view value) {
+  return !value.empty() && holds_only(value, "._") ? "" : "must be a module of the JDK, like `java.sql`";
+}
+
 std::string check_form(std::string_view value) {
   return one_of<4>(value, {"auto", "plain", "chunked", "dual"});
 }
@@ -172,12 +176,13 @@ constexpr std::array<TextKey, 20> kTextKeys = {{
     {"budget", "installed", "WHITTLE_BUDGET_INSTALLED", &Config::budget_installed, check_size},
 }};
 
-constexpr std::array<ListKey, 6> kListKeys = {{
+constexpr std::array<ListKey, 7> kListKeys = {{
     {"build", "targets", "WHITTLE_TARGETS", ',', false, &Config::targets, check_filled},
     {"build", "args", "WHITTLE_ARGS", ' ', false, &Config::args, check_any},
     {"build", "network", "", ',', false, &Config::network, check_filled},
     {"image", "ports", "WHITTLE_PORTS", ',', false, &Config::ports, check_port},
     {"image", "timezones", "WHITTLE_TIMEZONES", ',', true, &Config::timezones, check_time_zone},
+    {"image", "java-modules", "WHITTLE_JAVA_MODULES", ',', false, &Config::java_modules, check_java_module},
     {"image", "ignore", "", ',', false, &Config::ignore, check_filled},
 }};
 

@@ -38,6 +38,7 @@ constexpr std::array kTexts = std::to_array<KeyText>({
     {"image.labels", "Labels of the image; those of version control are added."},
     {"image.stop-signal", "The signal that ends a process, as `SIGTERM`."},
     {"image.certificates", "CA roots: when a program uses them, always or never.", "auto always never"},
+    {"image.java-modules", "Modules of the JDK beyond those that the classes name, as `java.sql`."},
     {"image.python", "Of Python's own library what is imported, or all of it, and packages as they are published.",
      "imported full"},
     {"image.timezones", "Time zones: `auto` (when a program loads them), `all`, or names."},

@@ -9,8 +9,8 @@ class Descriptor {
  public:
   Descriptor() = default;
   explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) : number_(other.number_) { other.number_ = -1; }
-  Descriptor& operator=(Descriptor&& other) {
+  Descriptor(Descriptor&& other) noexcept : number_(other.number_) { other.number_ = -1; }
+  Descriptor& operator=(Descriptor&& other) noexcept {
     const int number = other.number_;
     other.number_ = -1;
     close();

@@ -100,6 +100,14 @@ TEST_CASE("Maven is run without tests, offline for the second time, in a reposit
   CHECK(plan.outputs.at(2).kind == plan::Output::Kind::runtime);
 }
 
+TEST_CASE("modules that the configuration names are added to the runtime") {
+  test::Files files = project("");
+  files["whittle.toml"] = "[image]\njava-modules = [\"java.sql\", \"jdk.crypto.ec\"]\n";
+  const plan::BuildPlan plan = Project(files).plan();
+  CHECK(join(step_of(plan, "assemble").argv, " ").find("modules=java.sql,jdk.crypto.ec") != std::string::npos);
+  CHECK(plan.values.at("java-modules") == plan::Value{"java.sql jdk.crypto.ec", "whittle.toml:2"});
+}
+
 TEST_CASE("the version that the code is for is the least that the JDK may have") {
   CHECK(tool_of(Project(project("<properties><java.version>21</java.version></properties>")).plan(), "javac")
             .constraint == ">=21");
