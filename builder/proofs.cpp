@@ -40,7 +40,8 @@ class Prover {
   // Libraries are found from where the program was linked; who needs them is told by its place in the image.
   void prove_program(const Output& output, const fs::path& file) {
     std::optional<proof::LibraryRoot> libraries;
-    if (plan_.link == "closure") libraries = proof::LibraryRoot{.root = "/", .program = file.native()};
+    if (plan_.link == "closure")
+      libraries = proof::LibraryRoot{.root = "/", .program = file.native(), .known = &known_};
     const proof::Verdict verdict = proof::check_program(file, plan_.platform, libraries);
     if (!verdict.runs_on_scratch) throw proof::not_static_error(output.built, step_of(plan_, output.built), verdict);
     for (const Finding& finding : verdict.findings) {
@@ -56,7 +57,7 @@ class Prover {
 
   void prove_file(const Output& output, const std::string& installed, const fs::path& file) {
     const bool is_library = file.filename().native().find(".so") != std::string::npos || file.extension() == ".node";
-    const proof::LibraryRoot libraries{.root = "/", .program = file.native()};
+    const proof::LibraryRoot libraries{.root = "/", .program = file.native(), .known = &known_};
     const proof::Verdict verdict = is_library ? proof::check_library(file, plan_.platform, libraries)
                                               : proof::check_program(file, plan_.platform, libraries);
     for (const Finding& finding : verdict.findings) {
@@ -128,6 +129,7 @@ class Prover {
   const std::vector<fs::path>& places_;
   Proofs proofs_;
   std::set<std::string> missing_, names_;
+  std::map<fs::path, proof::Evidence> known_;  // of libraries
 };
 
 }  // namespace

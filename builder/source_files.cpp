@@ -41,8 +41,6 @@ std::string link_target(int folder, const char* name) {
   return size < 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(size));
 }
 
-// What other tools made and would make again: cargo's and many others' folders say so (bford.info/cachedir),
-// CMake's are known by their cache. They may be larger than the sources and change with every build.
 // Package managers of Node leave a file of theirs in the folders that they fill.
 bool holds_packages_of_node(int folder) {
   struct stat status {};
@@ -50,6 +48,8 @@ bool holds_packages_of_node(int folder) {
                      [&](const char* mark) { return ::fstatat(folder, mark, &status, AT_SYMLINK_NOFOLLOW) == 0; });
 }
 
+// What other tools made and would make again: cargo's and many others' folders say so (bford.info/cachedir),
+// CMake's are known by their cache. They may be larger than the sources and change with every build.
 bool holds_build_products(int folder) {
   constexpr std::string_view kSignature = "Signature: 8a477f597d28d172789f06886806bc55";
   struct stat status {};

@@ -193,9 +193,11 @@ Finding not_elf(const fs::path& file) {
 }
 
 // A library looks for certificates on the program's behalf.
-void add_evidence_of_libraries(Evidence& evidence, const Closure& closure) {
+void add_evidence_of_libraries(Evidence& evidence, const Closure& closure, std::map<fs::path, Evidence>& known) {
   for (const ClosureFile& library : closure.files) {
-    const Evidence found = find_evidence(library.file, read_elf(library.file));
+    const auto [found_before, is_new] = known.try_emplace(library.file);
+    if (is_new) found_before->second = find_evidence(library.file, read_elf(library.file));
+    const Evidence& found = found_before->second;
     const auto add = [&](std::string& place, const std::string& text) {
       if (place.empty() && !text.empty()) place = cat(text, " in ", library.installed);
     };
@@ -227,7 +229,8 @@ Verdict check(const fs::path& file, std::string_view platform, const std::option
   if (libraries && verdict.elf.is_dynamic()) {
     Closure closure = closure_of(verdict.elf, libraries->root, libraries->program);
     judge_libraries(closure, findings);
-    add_evidence_of_libraries(evidence, closure);
+    std::map<fs::path, Evidence> own;
+    add_evidence_of_libraries(evidence, closure, libraries->known != nullptr ? *libraries->known : own);
     verdict.closure = std::move(closure.files);
     verdict.missing = std::move(closure.missing);
   } else {

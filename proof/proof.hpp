@@ -1,6 +1,7 @@
 // Proves that a program can run on scratch, or lists every reason why it cannot.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "base/json.hpp"
 #include "proof/closure.hpp"
 #include "proof/elf.hpp"
+#include "proof/evidence.hpp"
 
 namespace whittle::proof {
 
@@ -37,6 +39,8 @@ struct Verdict {
 struct LibraryRoot {
   fs::path root = "/";
   std::string program;
+  // What the texts of libraries said that earlier ones have needed too; borrowed, may be null.
+  std::map<fs::path, Evidence>* known = nullptr;
 };
 
 // Looks at one program for `platform` ("linux/amd64"). Without `libraries` it has to be static. Throws only when the
