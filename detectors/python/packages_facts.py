@@ -18,11 +18,11 @@ def write(path, text):
 
 
 def launcher(target):
-    """Python that does what an entry point says."""
+    """Python that does what an entry point says; processes that a program starts import it first (multiprocessing, "spawn")."""
     module, _, function = target.partition(":")
     if not function:
-        return "import runpy\nrunpy.run_module(%r, run_name='__main__', alter_sys=True)\n" % module
-    return "import sys\nfrom %s import %s\nsys.exit(%s())\n" % (module, function.split(".")[0], function)
+        return "import runpy\nif __name__ == '__main__':\n    runpy.run_module(%r, run_name='__main__', alter_sys=True)\n" % module
+    return "import sys\nfrom %s import %s\nif __name__ == '__main__':\n    sys.exit(%s())\n" % (module, function.split(".")[0], function)
 
 
 def reached(names, imports):
