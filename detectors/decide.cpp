@@ -152,17 +152,17 @@ const plan::Output* started_program(const BuildPlan& plan, const DockerfileHints
 }
 
 // The process that it is; empty when it is none of this image. One that the Procfile or the configuration has is
-// theirs.
+// theirs, with its arguments.
 std::string take_start(BuildPlan& plan, const DockerfileHints& hints) {
   if (hints.argv.empty() || !is_native(plan)) return {};
   const plan::Output* const program = started_program(plan, hints);
   if (program == nullptr) return {};
   std::vector<std::string> argv = hints.argv;
   argv.front() = program->installed;
-  if (argv.size() > 1 && !plan.image.processes.contains(program->process)) {
-    plan.values[cat("process ", program->process)] = {shell_line(argv), hints.argv_source};
-    plan.image.processes[program->process] = std::move(argv);
-  }
+  if (plan.image.processes.contains(program->process)) return program->process;
+  if (argv.size() > 1) plan.values[cat("process ", program->process)] = {shell_line(argv), hints.argv_source};
+  plan.image.arguments = hints.arguments;
+  plan.image.processes[program->process] = std::move(argv);
   return program->process;
 }
 
@@ -191,6 +191,8 @@ void settle_processes(BuildPlan& plan, const plan::Detection& detection, const S
     }
   }
   plan::name_processes(plan);
+  if (plan.image.default_process != started) plan.image.arguments.clear();
+  if (!plan.image.arguments.empty()) plan.values["arguments"] = {shell_line(plan.image.arguments), hints.argv_source};
   if (plan.image.default_process.empty()) return;
   plan.values["default"] = {plan.image.default_process, source.empty() ? "inferred" : source};
 }

@@ -133,6 +133,7 @@ class Hints {
     if (stage_.has_shell_form) return;
     std::vector<std::string> argv = stage_.entrypoint;
     argv.insert(argv.end(), stage_.command.begin(), stage_.command.end());
+    const std::size_t replaceable = stage_.command.size();
     const auto is_starter = [&](std::string_view word) {
       return std::find(kStarters.begin(), kStarters.end(), last_part(word)) != kStarters.end();
     };
@@ -144,6 +145,10 @@ class Hints {
       return is_utf8(word) && word.find('\0') == std::string::npos;
     });
     if (argv.empty() || argv.front().empty() || !is_text) return;
+    // The program stays when a caller gives arguments of its own: there is nothing else to start.
+    const auto arguments = argv.end() - static_cast<std::ptrdiff_t>(std::min(replaceable, argv.size() - 1));
+    hints_.arguments.assign(arguments, argv.end());
+    argv.erase(arguments, argv.end());
     hints_.argv = std::move(argv);
     hints_.argv_source = source(stage_.entrypoint_line > 0 ? stage_.entrypoint_line : stage_.command_line);
   }

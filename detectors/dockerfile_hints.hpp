@@ -9,11 +9,12 @@
 namespace whittle::detectors {
 
 struct DockerfileHints {
-  plan::Config config;                // user, ports, variables, stop signal, working folder
-  std::vector<std::string> argv;      // how the image starts; empty: not said, or by a shell
-  std::string argv_source;            // "Dockerfile:12"
-  std::vector<std::string> copied;    // names that the last stage gives to programs that it builds or copies
-  std::vector<std::string> warnings;  // "Dockerfile:7: …"
+  plan::Config config;                 // user, ports, variables, stop signal, working folder
+  std::vector<std::string> argv;       // how the image starts; empty: not said, or by a shell
+  std::vector<std::string> arguments;  // after those, when who starts it gives none
+  std::string argv_source;             // "Dockerfile:12"
+  std::vector<std::string> copied;     // names that the last stage gives to programs that it builds or copies
+  std::vector<std::string> warnings;   // "Dockerfile:7: …"
 };
 
 DockerfileHints hints_of_dockerfile(std::string_view text, std::string_view name);

@@ -137,7 +137,7 @@ oci::Config config_of(const plan::BuildPlan& plan, const oci::Platform& platform
   oci::Config config{.platform = platform,
                      .created = created_at(plan.image),
                      .entrypoint = plan.image.entrypoint,
-                     .command = {},
+                     .command = plan.image.arguments,
                      .env = {},
                      .user = plan.image.user,
                      .working_directory = plan.image.workdir,

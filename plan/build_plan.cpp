@@ -370,6 +370,7 @@ Json json_of(const ImageSettings& image) {
                {"files", files},
                {"ignore", image.ignore},
                {"created", image.created}};
+  if (!image.arguments.empty()) json["arguments"] = image.arguments;
   if (!image.site.empty()) json["site"] = image.site;
   return json;
 }
@@ -378,6 +379,7 @@ void read_image(Members& members, ImageSettings& image) {
   image.entrypoint = members.take_or("entrypoint", Words{});
   image.processes = members.take_or("processes", std::map<std::string, Words>{});
   image.default_process = members.take_or("defaultProcess", std::string());
+  image.arguments = members.take_or("arguments", Words{});
   image.user = members.take_or("user", image.user);
   image.workdir = members.take_or("workdir", image.workdir);
   members.check_absolute(image.workdir, "workdir");

@@ -163,7 +163,8 @@ inline constexpr std::string_view kShipped = "shipped/";
 struct ImageSettings {
   std::vector<std::string> entrypoint;  // empty until the default program is known
   std::map<std::string, std::vector<std::string>> processes;
-  std::string default_process;  // the one `entrypoint` is
+  std::string default_process;         // the one `entrypoint` is
+  std::vector<std::string> arguments;  // of the entrypoint when who starts it gives none (`Cmd`)
   std::string user = "65532:65532", workdir = "/";
   std::map<std::string, std::string> env;
   std::vector<std::string> ports;  // "8080/tcp"

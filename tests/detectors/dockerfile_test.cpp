@@ -115,8 +115,9 @@ TEST_CASE("the last stage gives user, ports, variables, stop signal and start, e
       "EXPOSE 8080 53/udp 9000-9001\nUSER nonroot:nonroot\nSTOPSIGNAL SIGINT\nWORKDIR /data\n"
       "ENTRYPOINT [\"/tini\", \"--\", \"/usr/bin/server\"]\nCMD [\"--port\", \"8080\"]\n");
   const plan::BuildPlan plan = Project(files).plan();
-  CHECK(plan.image.entrypoint == Strings{"/bin/whoami", "--port", "8080"});
-  CHECK(plan.values.at("process whoami") == plan::Value{"/bin/whoami --port 8080", "Dockerfile:12"});
+  CHECK(plan.image.entrypoint == Strings{"/bin/whoami"});
+  CHECK(plan.image.arguments == Strings{"--port", "8080"});
+  CHECK(plan.values.at("arguments") == plan::Value{"--port 8080", "Dockerfile:12"});
   CHECK(plan.values.at("default") == plan::Value{"whoami", "Dockerfile:12"});
   CHECK(plan.image.ports == Strings{"8080/tcp", "53/udp", "9000/tcp", "9001/tcp"});
   CHECK(plan.values.at("ports").source == "Dockerfile:8");
@@ -139,6 +140,20 @@ TEST_CASE("whittle.toml and the Procfile come before the Dockerfile") {
   CHECK(plan.image.env == std::map<std::string, std::string>{{"A", "own"}, {"B", "docker"}});
   CHECK(plan.image.default_process == "web");
   CHECK(plan.image.entrypoint == Strings{"/bin/whoami", "--procfile"});
+}
+
+TEST_CASE("what CMD says gives way to the arguments of who starts it, the program stays") {
+  const plan::ImageSettings alone = Project(go_with("FROM scratch\nCMD [\"whoami\", \"--help\"]\n")).plan().image;
+  CHECK(alone.entrypoint == Strings{"/bin/whoami"});
+  CHECK(alone.arguments == Strings{"--help"});
+  const plan::ImageSettings starter =
+      Project(go_with("FROM x\nENTRYPOINT [\"tini\", \"--\"]\nCMD [\"whoami\", \"-v\"]\n")).plan().image;
+  CHECK(starter.entrypoint == Strings{"/bin/whoami"});
+  CHECK(starter.arguments == Strings{"-v"});
+  const std::string both = "FROM x\nENTRYPOINT [\"whoami\", \"-a\"]\nCMD [\"-b\"]\n";
+  CHECK(Project(go_with(both)).plan().image.entrypoint == Strings{"/bin/whoami", "-a"});
+  const plan::ImageSettings other = Project(go_with(both, {{"Procfile", "web: whoami\n"}})).plan().image;
+  CHECK(other.arguments.empty());
 }
 
 TEST_CASE("what cannot be had without the base image is left out") {

@@ -123,6 +123,7 @@ class Generator {
       *text = word();
     image.workdir = cat("/", path());
     image.env = map();
+    image.arguments = words();
     image.ports = words();
     image.labels = map();
     image.timezones = words();
