@@ -203,8 +203,8 @@ class ChangingFiles(EngineTestCase):
         tree = self.write_tree("gated", files)
         note = tree / "assets/note.txt"
         first = note.read_bytes()
-        process = self.start_whittle("build", tree)
-        with open(gate, "w"):  # opens when the step has opened its end
+        process = self.start_whittle("build", "--sandbox=off", tree)  # the gate is outside
+        with self.gate_opened_by_step(gate, process):
             note.write_text("second")
         result = self.finish(process)
         self.assertIn("warning: the source tree changed while it was built", result.stderr)
@@ -213,6 +213,15 @@ class ChangingFiles(EngineTestCase):
         note.write_bytes(first)
         again = self.build(tree)
         self.assertEqual(again.image.unpack(self.temporary / "again").joinpath("srv/note.txt").read_bytes(), first)
+
+    def gate_opened_by_step(self, gate, process):
+        """The writing end, as soon as somebody reads; without one when the process has ended before that."""
+        while process.poll() is None:
+            try:
+                return open(os.open(gate, os.O_WRONLY | os.O_NONBLOCK), "w")
+            except OSError:
+                time.sleep(0.01)
+        self.fail(f"nobody has opened the gate\n{self.finish(process, expect=None)}")
 
 
 class OddFiles(EngineTestCase):
