@@ -96,17 +96,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
 
   plan::Detection detection{.detector = "gradle", .language = "java", .score = kScore};
   detection.evidence.push_back({project.modules.front().file, 0, "build file"});
-  for (const JavaProgram& program : all) {
-    for (const auto& [plugin, line] : program.module.plugins) {
-      detection.evidence.push_back({program.module.file, line, cat("plugin ", plugin)});
-    }
-    const bool is_only = all.size() == 1 && program.mains.size() < 2;
-    detection.apps.push_back({safe_name(program.module.name), from_application(surroundings, program.module.folder),
-                              is_only || program.module.name == project.name});
-    for (const MainClass& main : program.mains.size() < 2 ? std::vector<MainClass>{} : program.mains) {
-      detection.apps.push_back({main.name.substr(main.name.rfind('.') + 1), main.name, false});
-    }
-  }
+  add_programs(detection, all, project.name, surroundings);
   plan::BuildPlan& plan = detection.plan;
   plan.name = safe_name(project.name);
   plan.values["name"] = {plan.name, project.modules.front().file};

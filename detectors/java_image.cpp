@@ -28,7 +28,7 @@ void add_output(plan::BuildPlan& plan, std::string_view built, std::string_view 
 }
 
 std::string process_name(const MainClass& main) {
-  return safe_name(main.name.substr(main.name.rfind('.') + 1));
+  return safe_name(main.simple_name());
 }
 
 void add_processes(plan::Detection& detection, const JavaApplication& application) {
@@ -72,6 +72,20 @@ void add_java_tools(plan::BuildPlan& plan, const std::optional<plan::Value>& ver
   }
   plan.tools.push_back(std::move(tool));
   plan.tools.push_back({"strip", "", ""});
+}
+
+void add_programs(plan::Detection& detection, const std::vector<JavaProgram>& programs, std::string_view project,
+                  const Surroundings& surroundings) {
+  for (const JavaProgram& program : programs) {
+    for (const auto& [plugin, line] : program.module.plugins) {
+      detection.evidence.push_back({program.module.file, line, cat("plugin ", plugin)});
+    }
+    const bool has_several = program.mains.size() > 1;
+    detection.apps.push_back({safe_name(program.module.name), from_application(surroundings, program.module.folder),
+                              (programs.size() == 1 && !has_several) || program.module.name == project});
+    if (!has_several) continue;
+    for (const MainClass& main : program.mains) detection.apps.push_back({main.simple_name(), main.name, false});
+  }
 }
 
 plan::Step assembler_step() {

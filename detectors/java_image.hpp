@@ -14,6 +14,10 @@ struct JavaApplication {
   std::string libraries;           // a folder of jars; empty: none
 };
 
+// Evidence and applications of a build's programs; the one that is called like the project starts.
+void add_programs(plan::Detection& detection, const std::vector<JavaProgram>& programs, std::string_view project,
+                  const Surroundings& surroundings);
+
 // The tools that every step of a Java build may use. `version` is what the code is for.
 void add_java_tools(plan::BuildPlan& plan, const std::optional<plan::Value>& version, const Surroundings& surroundings,
                     bool is_exact = false);

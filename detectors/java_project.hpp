@@ -16,6 +16,8 @@ namespace whittle::detectors {
 struct MainClass {
   std::string name;    // "com.example.App"
   std::string source;  // "src/main/java/com/example/App.java:12"
+
+  std::string simple_name() const { return name.substr(name.rfind('.') + 1); }
 };
 
 struct JavaModule {

@@ -81,15 +81,13 @@ plan::Detection from_sources(const Surroundings& surroundings, const std::vector
   if (mains.empty()) throw failure(sources.front(), 0, "no class has a `main`: it is a library");
   detection.evidence.push_back(
       {mains.front().source.substr(0, mains.front().source.rfind(':')), 0, "a class with `main`"});
-  std::erase_if(mains, [&](const MainClass& main) {
-    return !is_wanted(surroundings.config, main.name.substr(main.name.rfind('.') + 1), main.name);
-  });
-  const std::string simple = mains.empty() ? "app" : mains.front().name.substr(mains.front().name.rfind('.') + 1);
+  std::erase_if(mains,
+                [&](const MainClass& main) { return !is_wanted(surroundings.config, main.simple_name(), main.name); });
+  const std::string simple = mains.empty() ? "app" : mains.front().simple_name();
   const std::string name = mains.size() == 1 ? safe_name(lower(simple)) : safe_name(surroundings.app.name());
   detection.plan.name = name;
   for (const MainClass& main : mains) {
-    detection.apps.push_back(
-        {mains.size() == 1 ? name : main.name.substr(main.name.rfind('.') + 1), ".", mains.size() == 1});
+    detection.apps.push_back({mains.size() == 1 ? name : main.simple_name(), ".", mains.size() == 1});
   }
   const std::string libraries = library_folder(surroundings.app);
   add_java_tools(detection.plan, std::nullopt, surroundings);

@@ -57,7 +57,9 @@ void add_index(PythonLock& lock, const std::string& url) {
   if (std::find(lock.indexes.begin(), lock.indexes.end(), url) == lock.indexes.end()) lock.indexes.push_back(url);
 }
 
-const std::vector<Json>& packages_in(const std::vector<Json>& list, const std::string& shown, const Json& root) {
+// `[[package]]` of a lock file in TOML.
+std::vector<Json> packages_in(const Json& root, const std::string& shown) {
+  std::vector<Json> list = list_at(root, "package");
   if (list.empty() && !root.contains("version") && !root.contains("metadata") && !root.contains("lock-version")) {
     throw failure(shown, 1, "this is no lock file: it has neither packages nor a version");
   }
@@ -274,9 +276,9 @@ PythonLock read_uv_lock(const plan::SourceTree& tree, const std::string& path, c
                         const std::string& member) {
   const TomlDocument document = toml_of(tree, path, shown);
   PythonLock lock{.file = shown, .packages = {}, .roots = {}, .is_followed = true, .indexes = {}, .has_digests = true};
-  const std::vector<Json> list = list_at(document.root, "package");
+  const std::vector<Json> list = packages_in(document.root, shown);
   const LockedPackage* project = nullptr;
-  for (std::size_t i = 0; i < packages_in(list, shown, document.root).size(); ++i) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
     keep(lock, uv_package(list[i], document.line(cat("/package/", i)), lock));
   }
   for (const LockedPackage& package : lock.packages) {
@@ -298,9 +300,9 @@ PythonLock read_poetry_lock(const plan::SourceTree& tree, const std::string& pat
                             const std::vector<PythonRequirement>& direct) {
   const TomlDocument document = toml_of(tree, path, shown);
   PythonLock lock{.file = shown, .packages = {}, .roots = {}, .is_followed = false, .indexes = {}, .has_digests = true};
-  const std::vector<Json> list = list_at(document.root, "package");
+  const std::vector<Json> list = packages_in(document.root, shown);
   const bool has_groups = std::any_of(list.begin(), list.end(), [](const Json& one) { return one.contains("groups"); });
-  for (std::size_t i = 0; i < packages_in(list, shown, document.root).size(); ++i) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
     const bool is_optional = list[i].contains("optional") && list[i]["optional"] == true;
     if (has_groups && (is_optional || !lists(list[i], "groups", "main"))) continue;
     LockedPackage package = poetry_package(list[i], document.line(cat("/package/", i)), lock);
@@ -316,9 +318,9 @@ PythonLock read_pdm_lock(const plan::SourceTree& tree, const std::string& path, 
                          const std::vector<PythonRequirement>& direct) {
   const TomlDocument document = toml_of(tree, path, shown);
   PythonLock lock{.file = shown, .packages = {}, .roots = {}, .is_followed = false, .indexes = {}, .has_digests = true};
-  const std::vector<Json> list = list_at(document.root, "package");
+  const std::vector<Json> list = packages_in(document.root, shown);
   const bool has_groups = std::any_of(list.begin(), list.end(), [](const Json& one) { return one.contains("groups"); });
-  for (std::size_t i = 0; i < packages_in(list, shown, document.root).size(); ++i) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
     if (has_groups && !lists(list[i], "groups", "default")) continue;
     keep(lock, pdm_package(list[i], document.line(cat("/package/", i))));
   }
