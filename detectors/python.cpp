@@ -40,7 +40,7 @@ plan::Tool python_tool(const plan::SourceTree& tree, const PythonManifest& manif
     }
   }
   if (const auto text = tree.read_if_exists("runtime.txt"); text && pin.value == manifest.pin.value) {
-    const std::string_view line = trim(text->substr(0, text->find('\n')));
+    const std::string_view line = trim(std::string_view(*text).substr(0, text->find('\n')));
     if (line.starts_with("python-")) pin = {std::string(line.substr(7)), "runtime.txt:1"};
   }
   if (!plan::numbers_of(pin.value).empty()) {
