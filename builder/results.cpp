@@ -119,13 +119,6 @@ bool leads_out(std::string_view path, const std::string& target) {
   return !place.empty() && *place.begin() == "..";
 }
 
-// Both are only read from now on, and packages have ten thousands of files.
-void link_or_copy(const fs::path& from, const fs::path& to) {
-  std::error_code problem;
-  fs::create_hard_link(from, to, problem);
-  if (problem) whittle::copy_file(from, to);
-}
-
 plan::Artifact artifact_of(const CachedFile& file, const Output& output, const plan::BuildPlan& plan,
                            const fs::path& folder, std::size_t number) {
   const bool is_program = output.kind == Output::Kind::program;
@@ -141,7 +134,7 @@ plan::Artifact artifact_of(const CachedFile& file, const Output& output, const p
                           .digest = file.digest,
                           .size = file.size};
   if (file.link.empty()) {
-    link_or_copy(file.stored, artifact.file);
+    whittle::copy_file(file.stored, artifact.file);
   } else {
     artifact.file.clear();
     artifact.link = file.link;
