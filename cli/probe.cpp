@@ -124,7 +124,6 @@ std::vector<proof::Finding> probe_image(const oci::BlobStore& blobs, const oci::
   const oci::Config config = oci::Config::decode(blobs.read(loaded.config, oci::kMaximumConfig), "the configuration");
   ProbedProcess process{.argv = config.entrypoint, .env = config.env};
   process.argv.insert(process.argv.end(), config.command.begin(), config.command.end());
-  process.argv.insert(process.argv.end(), config.command.begin(), config.command.end());
   if (!config.working_directory.empty()) process.folder = config.working_directory;
   if (process.argv.empty()) throw Error(Exit::usage, "the image names no program to start");
   const TemporaryFolder unpacked = temporary_store(session);

@@ -7,6 +7,8 @@ from support.case import WhittleTestCase
 
 HELLO = '#include <stdio.h>\nint main(void) { return puts("hi") < 0; }\n'
 SERVER = "#include <unistd.h>\nint main(void) { for (;;) pause(); }\n"
+ONE_ARGUMENT = "int main(int count, char** arguments) { (void)arguments; return count == 2 ? 0 : 4; }\n"
+DOCKERFILE = 'FROM scratch\nCOPY counting /\nENTRYPOINT ["/counting"]\nCMD ["one"]\n'
 CRASH = "#include <stdlib.h>\nint main(void) { abort(); }\n"
 NEEDS_HOME = '#include <stdlib.h>\nint main(void) { return getenv("HOME") ? 0 : 3; }\n'
 NEEDS_FILE = """#include <stdio.h>
@@ -53,6 +55,11 @@ class Probe(WhittleTestCase):
         self.build(self.write_tree("hello", {"hello.c": HELLO}), "--probe")
         check = self.whittle("check", "--probe", "hello")
         self.assertIn("fact:    when it is run, it ends with status 0\n", check.stdout)
+
+    def test_a_program_gets_the_arguments_of_its_image_once(self):
+        tree = self.write_tree("counting", {"counting.c": ONE_ARGUMENT, "Dockerfile": DOCKERFILE})
+        self.build(tree)
+        self.assertIn("it ends with status 0\n", self.whittle("check", "--probe", "counting").stdout)
 
 
 if __name__ == "__main__":
