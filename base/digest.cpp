@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/files.hpp"
+#include "base/text.hpp"
 
 namespace whittle {
 
@@ -42,13 +43,7 @@ std::optional<Digest> Digest::parse(std::string_view text) {
 }
 
 std::string Digest::hex() const {
-  std::string out;
-  out.reserve(64);
-  for (const std::byte b : sha256) {
-    out += kDigits[std::to_integer<std::size_t>(b >> 4)];
-    out += kDigits[std::to_integer<std::size_t>(b & std::byte{15})];
-  }
-  return out;
+  return hex_of(text_of(sha256));
 }
 
 std::string Digest::str() const {

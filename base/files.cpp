@@ -31,16 +31,11 @@ Error read_error(std::string_view doing, const fs::path& path, int number = errn
 }
 
 std::string random_name(std::string_view prefix) {
-  std::array<unsigned char, 8> bytes{};
+  std::array<std::byte, 8> bytes{};
   if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
     throw system_error(Exit::bug, "cannot get random bytes");
   }
-  std::string name(prefix);
-  for (const unsigned char b : bytes) {
-    name += "0123456789abcdef"[b >> 4];
-    name += "0123456789abcdef"[b & 15];
-  }
-  return name;
+  return cat(prefix, hex_of(text_of(bytes)));
 }
 
 std::string read_descriptor(FileSource& source, const fs::path& path, std::uint64_t limit) {
@@ -248,6 +243,17 @@ std::optional<fs::path> confined(const fs::path& root, std::string_view relative
     path /= part;
   }
   return path;
+}
+
+bool is_within(const fs::path& path, const fs::path& folder) {
+  const fs::path relative = path.lexically_relative(folder);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+bool leads_out(const fs::path& place, const fs::path& target) {
+  if (target.empty() || target.is_absolute()) return true;
+  const fs::path reached = (place.relative_path().parent_path() / target).lexically_normal();
+  return !reached.empty() && *reached.begin() == "..";
 }
 
 void copy_file(const fs::path& from, const fs::path& to) {

@@ -126,6 +126,12 @@ class FileLock {
 // Symbolic links are not looked at; see SourceTree and the layer readers for that.
 std::optional<fs::path> confined(const fs::path& root, std::string_view relative);
 
+// `path` is `folder` or lies below it, by their names: links are not looked at.
+bool is_within(const fs::path& path, const fs::path& folder);
+
+// A symbolic link at `place`, a path below some root, points out of that root, by the names of both.
+bool leads_out(const fs::path& place, const fs::path& target);
+
 // Copies content and mode; by reflink or in the kernel where the file system can.
 void copy_file(const fs::path& from, const fs::path& to);
 

@@ -14,14 +14,15 @@ namespace {
 constexpr int kMaximumDepth = 64;
 
 struct Position {
-  std::size_t line, column;
+  int line;
+  std::size_t column;
 };
 
 Position position_of(std::string_view text, std::size_t offset) {
   offset = std::min(offset, text.size());
   const std::string_view before = text.substr(0, offset);
   const std::size_t line_start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-  return {static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1, offset - line_start + 1};
+  return {line_at(text, offset), offset - line_start + 1};
 }
 
 Error json_error(std::string_view text, std::string_view what, std::size_t offset, std::string why, int exit_code) {
@@ -68,6 +69,11 @@ std::string canonical_json(const Json& value) {
 
 std::string pretty_json(const Json& value) {
   return value.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+std::string json_text(const Json& object, std::string_view key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 void throw_json_member(std::string_view key, std::string_view what, const char* wanted, bool missing) {

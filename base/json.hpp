@@ -26,6 +26,9 @@ T json_member(const Json& object, std::string_view key, std::string_view what);
 template <class T>
 T json_member_or(const Json& object, std::string_view key, T fallback, std::string_view what);
 
+// The text at `key`; empty where there is none, and where it is no text. For what may have any shape.
+std::string json_text(const Json& object, std::string_view key);
+
 // Reports that a member is missing or has the wrong type.
 [[noreturn]] void throw_json_member(std::string_view key, std::string_view what, const char* wanted, bool missing);
 

@@ -286,6 +286,12 @@ CapturedOutput run_captured(ProcessRunner& runner, const Command& command, std::
   return captured;
 }
 
+CapturedOutput ask_program(ProcessRunner& runner, const Command& command, std::stop_token stop) {
+  CapturedOutput captured = run_captured(runner, command, std::move(stop));
+  if (captured.result.cancelled) throw Error(Exit::transient, "cancelled").note("nothing was changed");
+  return captured;
+}
+
 std::optional<std::filesystem::path> find_program(std::string_view name, std::string_view search_path) {
   for (const std::string& folder : split(search_path, ':')) {
     if (folder.empty() || folder.front() != '/') continue;

@@ -52,6 +52,8 @@ struct CapturedOutput {
   std::string out, error;
 };
 CapturedOutput run_captured(ProcessRunner& runner, const Command& command, std::stop_token stop = {});
+// The same for a question that changes nothing: Error(transient) when it was cancelled.
+CapturedOutput ask_program(ProcessRunner& runner, const Command& command, std::stop_token stop);
 
 // The absolute path of an executable file `name` in the colon-separated `search_path`.
 std::optional<std::filesystem::path> find_program(std::string_view name, std::string_view search_path);

@@ -49,6 +49,12 @@ std::string shell_line(std::span<const std::string> argv);
 
 bool is_utf8(std::string_view text);
 
+// Two lower-case digits a byte.
+std::string hex_of(std::string_view bytes);
+
+// The line, counted from 1, that the byte at `offset` stands in.
+int line_at(std::string_view text, std::size_t offset);
+
 // "4.6 MB": decimal units, at most one digit after the point.
 std::string human_size(std::uint64_t bytes);
 // "15MB", "64KiB", "1024": decimal and binary units; nothing on other text or overflow.

@@ -131,8 +131,7 @@ void bring_by_go(const ProbedTool& tool, const Host& host, ProcessRunner& runner
   command.env["GOFLAGS"] = "-modcacherw";
   command.env["GOMODCACHE"] = cache.native();
   command.env["GOTOOLCHAIN"] = cat("go", tool.version);
-  const CapturedOutput captured = run_captured(runner, command, stop);
-  if (captured.result.cancelled) throw Error(Exit::transient, "cancelled").note("nothing was changed");
+  const CapturedOutput captured = ask_program(runner, command, stop);
   if (captured.result.ok() && is_there(tool)) return;
   Error error(Exit::input_unavailable, cat("cannot fetch go ", tool.version));
   error.at(cat("GOTOOLCHAIN=go", tool.version, " ", shell_line(command.argv)));

@@ -83,8 +83,7 @@ std::optional<ProbedTool> ask(const fs::path& program, const fs::path& folder, c
   for (const char* name : {"PATH", "HOME", "PYENV_ROOT", "PYENV_VERSION"}) {
     if (host.environment.contains(name)) command.env[name] = host.environment.at(name);
   }
-  const CapturedOutput captured = run_captured(runner, command, stop);
-  if (captured.result.cancelled) throw Error(Exit::transient, "cancelled").note("nothing was changed");
+  const CapturedOutput captured = ask_program(runner, command, stop);
   const std::vector<std::string> lines = split_lines(captured.out);
   if (!captured.result.ok() || lines.size() < 2 || plan::numbers_of(lines[0]).empty()) return std::nullopt;
   const fs::path real = lines[1];

@@ -26,10 +26,8 @@ class Npm {
 
   CapturedOutput run(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), program_.path.native());
-    Command command{.argv = std::move(arguments), .env = env_, .folder = folder_};
-    CapturedOutput captured = run_captured(runner_, command, stop_);
-    if (captured.result.cancelled) throw Error(Exit::transient, "cancelled").note("nothing was changed");
-    return captured;
+    const Command command{.argv = std::move(arguments), .env = env_, .folder = folder_};
+    return ask_program(runner_, command, stop_);
   }
 
  private:
@@ -73,14 +71,8 @@ Error not_there(const ProbedTool& tool, const std::string& package, const Captur
 
 // "sha512-BASE64" as "sha512:hex".
 std::string digest_of_integrity(const std::string& integrity) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string hex;
-  for (const char c : base64_decoded(integrity.substr(integrity.find('-') + 1)).value_or("")) {
-    const auto byte = static_cast<unsigned char>(c);
-    hex += kDigits[byte >> 4U];
-    hex += kDigits[byte & 15U];
-  }
-  return cat(integrity.substr(0, integrity.find('-')), ":", hex);
+  const std::size_t dash = integrity.find('-');
+  return cat(integrity.substr(0, dash), ":", hex_of(base64_decoded(integrity.substr(dash + 1)).value_or("")));
 }
 
 }  // namespace

@@ -14,11 +14,6 @@ namespace {
 using plan::Output;
 using proof::Finding;
 
-bool is_below(const fs::path& file, const fs::path& folder) {
-  const fs::path relative = file.lexically_relative(folder);
-  return !relative.empty() && *relative.begin() != "..";
-}
-
 class Prover {
  public:
   Prover(const plan::BuildPlan& plan, const std::vector<fs::path>& places) : plan_(plan), places_(places) {}
@@ -60,14 +55,11 @@ class Prover {
     const proof::LibraryRoot libraries{.root = "/", .program = file.native(), .known = &known_};
     const proof::Verdict verdict = is_library ? proof::check_library(file, plan_.platform, libraries)
                                               : proof::check_program(file, plan_.platform, libraries);
-    for (const Finding& finding : verdict.findings) {
-      // Packages carry files for other machines, and objects for linkers, that nobody loads.
-      if (finding.severity == Finding::Severity::reason && finding.code != "needed") return;
-    }
+    if (!verdict.is_loadable()) return;
     for (const std::string& library : verdict.missing) {
       // Some packages open their libraries themselves, by path, before the modules that need them.
-      const std::string name = library.substr(0, library.find(','));
-      if (!brought_names().contains(name)) missing_.emplace(cat(installed, ": ", with_place(library, file, installed)));
+      if (brought_names().contains(proof::name_of_missing(library))) continue;
+      missing_.emplace(cat(installed, ": ", with_place(library, file, installed)));
     }
     take(verdict, file, installed, output.kind == Output::Kind::runtime);
   }
@@ -93,7 +85,7 @@ class Prover {
   }
 
   bool is_brought(const fs::path& file) const {
-    return std::any_of(places_.begin(), places_.end(), [&](const fs::path& place) { return is_below(file, place); });
+    return std::any_of(places_.begin(), places_.end(), [&](const fs::path& place) { return is_within(file, place); });
   }
 
   // By path below `place`, which begins with `/`; empty when it is `place` itself. Links lead to files that are found

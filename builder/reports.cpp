@@ -17,9 +17,8 @@ constexpr int kBuildFailed = static_cast<int>(Exit::build_failed);
 
 // Relative to the work folder where the path is below it, else as it is.
 std::string in_work(const fs::path& path, const fs::path& work) {
-  const fs::path relative = path.lexically_normal().lexically_relative(work);
-  const bool is_below = path.is_absolute() && !relative.empty() && *relative.begin() != "..";
-  return is_below ? relative.native() : path.lexically_normal().native();
+  const fs::path normal = path.lexically_normal();
+  return path.is_absolute() && is_within(normal, work) ? normal.lexically_relative(work).native() : normal.native();
 }
 
 Json read_reply(const fs::path& file) {

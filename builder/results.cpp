@@ -28,8 +28,7 @@ fs::path place_of(const Output& output, const WorkFolder& work) {
         .hint("name what the build makes: `targets = [\"…\"]` under `[build]` in whittle.toml");
   }
   for (const fs::path& root : {work.path(), work.keep(), work.source()}) {
-    const fs::path relative = real.lexically_relative(fs::canonical(root));
-    if (!relative.empty() && *relative.begin() != "..") return real;
+    if (is_within(real, fs::canonical(root))) return real;
   }
   throw Error(Exit::build_failed, cat(backticked(output.built), " leads out of the work folder"));
 }
@@ -110,13 +109,6 @@ plan::Artifact::Kind kind_of(const Output& output) {
       break;
   }
   return plan::Artifact::Kind::asset;
-}
-
-// `path` is where the link lies below its output.
-bool leads_out(std::string_view path, const std::string& target) {
-  if (target.starts_with('/')) return true;
-  const fs::path place = (fs::path(path).relative_path().parent_path() / target).lexically_normal();
-  return !place.empty() && *place.begin() == "..";
 }
 
 plan::Artifact artifact_of(const CachedFile& file, const Output& output, const plan::BuildPlan& plan,

@@ -101,8 +101,7 @@ fs::path behind_rustup(const std::string& name, const fs::path& proxy, const fs:
   const Command command{.argv = {(proxy.parent_path() / "rustup").native(), "which", name},
                         .env = probe_environment(host),
                         .folder = folder};
-  const CapturedOutput captured = run_captured(runner, command, stop);
-  if (captured.result.cancelled) throw Error(Exit::transient, "cancelled").note("nothing was changed");
+  const CapturedOutput captured = ask_program(runner, command, stop);
   const fs::path path(trim(captured.out));
   if (captured.result.ok() && path.is_absolute() && fs::exists(path)) return path;
   Error error(Exit::input_unavailable, cat("rustup has no ", backticked(name), " for this project"));
@@ -129,8 +128,7 @@ ProbedTool ask(const std::string& name, const fs::path& program, const fs::path&
   const Command command{.argv = {program.native(), known == nullptr ? "--version" : std::string(known->version)},
                         .env = probe_environment(host),
                         .folder = looks_around ? fs::path("/") : folder};
-  const CapturedOutput captured = run_captured(runner, command, stop);
-  if (captured.result.cancelled) throw Error(Exit::transient, "cancelled").note("nothing was changed");
+  const CapturedOutput captured = ask_program(runner, command, stop);
   if (!captured.result.ok()) {
     Error error(Exit::input_unavailable, cat(backticked(name), " does not tell its version"));
     error.at(shell_line(command.argv));

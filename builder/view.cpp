@@ -133,9 +133,7 @@ void View::write(const fs::path& path) {
 bool View::is_too_much(const fs::path& folder) const {
   if (folder.filename() == ".local" || folder.filename() == ".config") return true;
   return std::any_of(places_.begin(), places_.end(), [&](const auto& place) {
-    if (place.second != Access::hidden) return false;
-    const fs::path inside = place.first.lexically_relative(folder);
-    return !inside.empty() && *inside.begin() != "..";
+    return place.second == Access::hidden && is_within(place.first, folder);
   });
 }
 

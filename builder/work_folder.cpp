@@ -60,13 +60,6 @@ bool sweep(const fs::path& work, EventSink& events) {
   return is_idle;
 }
 
-bool stays_inside(const SourceFile& link) {
-  const fs::path target(link.link);
-  if (target.empty() || target.is_absolute()) return false;
-  const fs::path reached = (fs::path(link.path).parent_path() / target).lexically_normal();
-  return reached.empty() || *reached.begin() != "..";
-}
-
 // A time in the future (a clock that was wrong, an archive) would make ninja and make see stale files for ever.
 void set_times(const fs::path& path, const struct stat& status) {
   timespec now{};
@@ -95,7 +88,7 @@ void copy_entry(const fs::path& source, const SourceFile& file, const fs::path& 
     set_times(to, file.status);
   } else if (!S_ISLNK(mode)) {
     events.warn(cat(backticked(file.path), " is left out: it is neither a file, a folder nor a link"));
-  } else if (!stays_inside(file)) {
+  } else if (leads_out(file.path, file.link)) {
     events.warn(
         cat("the link ", backticked(file.path), " is left out: it leaves the tree (to ", backticked(file.link), ")"));
   } else {

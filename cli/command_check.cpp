@@ -82,22 +82,17 @@ class Inspection {
   }
 
   // After the programs: the libraries that they are linked with are judged with them.
-  CheckedLibraries libraries() const {
+  CheckedLibraries libraries() {
     CheckedLibraries checked;
     for (const std::string& path : libraries_) {
       if (judged_.contains(root_ / path)) continue;
       const proof::Verdict verdict = proof::check_library(root_ / path, platform_, place_of(path));
-      // Packages carry files for other machines, and objects for linkers, that nobody loads.
-      const bool is_for_us = std::none_of(verdict.findings.begin(), verdict.findings.end(), [](const auto& finding) {
-        return finding.severity == proof::Finding::Severity::reason && finding.code != "needed";
-      });
-      if (!is_for_us) continue;
+      if (!verdict.is_loadable()) continue;
       ++checked.count;
       for (const std::string& missing : verdict.missing) {
+        std::string name = proof::name_of_missing(missing);
         // Some are opened by path before those that need them.
-        if (!names_.contains(missing.substr(0, missing.find(',')))) {
-          checked.incomplete["/" + path].push_back(missing.substr(0, missing.find(',')));
-        }
+        if (!names_.contains(name)) checked.incomplete["/" + path].push_back(std::move(name));
       }
     }
     return checked;
@@ -108,13 +103,16 @@ class Inspection {
     return (mode & 0111U) != 0 && last_part(path).find(".so") == std::string::npos;
   }
 
-  proof::LibraryRoot place_of(const std::string& path) const { return {.root = root_, .program = "/" + path}; }
+  proof::LibraryRoot place_of(const std::string& path) {
+    return {.root = root_, .program = "/" + path, .known = &known_};
+  }
 
   fs::path root_;
   std::string platform_;
   std::vector<std::string> programs_, libraries_;
   std::set<std::string> names_;
   std::set<fs::path> judged_;
+  std::map<fs::path, proof::Evidence> known_;  // of libraries
 };
 
 CheckedImage check_image(const ImageOptions& options, Session& session) {

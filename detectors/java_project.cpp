@@ -17,10 +17,6 @@ bool is_word(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$';
 }
 
-int line_at(std::string_view text, std::size_t offset) {
-  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
-}
-
 // The name after `package`, at the beginning of a line.
 std::string package_of(std::string_view text) {
   for (const std::string& line : split_lines(text)) {

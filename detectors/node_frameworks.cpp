@@ -44,9 +44,7 @@ std::string option(const Configuration& configuration, std::string_view key, int
     if (next == std::string::npos || kQuotes.find(text[next]) == std::string_view::npos) continue;
     const std::size_t end = text.find(text[next], next + 1);
     if (end == std::string::npos) return {};
-    if (line != nullptr) {
-      *line = 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-    }
+    if (line != nullptr) *line = line_at(text, at);
     return text.substr(next + 1, end - next - 1);
   }
   return {};

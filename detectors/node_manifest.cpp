@@ -40,15 +40,12 @@ std::optional<NodeManifest> NodeManifest::read(const plan::SourceTree& tree, std
 }
 
 std::string NodeManifest::text(std::string_view key) const {
-  const auto found = json_.find(key);
-  return found != json_.end() && found->is_string() ? found->get<std::string>() : "";
+  return json_text(json_, key);
 }
 
 std::string NodeManifest::text(std::string_view key, std::string_view member) const {
   const auto found = json_.find(key);
-  if (found == json_.end() || !found->is_object()) return {};
-  const auto below = found->find(member);
-  return below != found->end() && below->is_string() ? below->get<std::string>() : "";
+  return found == json_.end() ? "" : json_text(*found, member);
 }
 
 std::map<std::string, std::string> NodeManifest::texts(std::string_view key) const {
@@ -92,7 +89,7 @@ int NodeManifest::line(std::string_view key, std::string_view member) const {
     const std::size_t below = key_in(text_, member, at + key.size());
     if (below != std::string::npos) at = below;
   }
-  return 1 + static_cast<int>(std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+  return line_at(text_, at);
 }
 
 std::string NodeManifest::place(std::string_view key, std::string_view member) const {

@@ -16,26 +16,7 @@ namespace {
 
 using Numbers = std::vector<std::uint64_t>;
 
-std::string version_of(const Numbers& numbers) {
-  std::vector<std::string> parts;
-  for (const std::uint64_t number : numbers) parts.push_back(std::to_string(number));
-  return join(parts, ".");
-}
-
-// What `^` and `~` end before.
-std::string caret_end(const Numbers& numbers) {
-  std::size_t at = 0;
-  while (at + 1 < numbers.size() && numbers[at] == 0) ++at;
-  Numbers end(numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(at) + 1);
-  ++end.back();
-  return version_of(end);
-}
-
-std::string tilde_end(const Numbers& numbers) {
-  Numbers end(numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(2, numbers.size())));
-  ++end.back();
-  return version_of(end);
-}
+using plan::version_of;
 
 // `>= 18` is `>=18`, and `18.x` is 18.
 std::vector<std::string> comparators(std::string_view text) {
@@ -60,8 +41,8 @@ std::string constraint_of(std::string_view comparator) {
   const Numbers numbers = plan::numbers_of(comparator.substr(digits));
   if (numbers.empty()) return {};
   const std::string version = version_of(numbers);
-  if (sign == "^") return cat(">=", version, ",<", caret_end(numbers));
-  if (sign.starts_with('~')) return cat(">=", version, ",<", tilde_end(numbers));
+  if (sign == "^") return cat(">=", version, ",<", plan::caret_end(numbers));
+  if (sign.starts_with('~')) return cat(">=", version, ",<", plan::tilde_end(numbers));
   return cat(sign.empty() ? "=" : sign, version);
 }
 

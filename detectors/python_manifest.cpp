@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <map>
+#include <span>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -18,11 +19,6 @@ namespace {
 // Build systems whose business is compiling.
 constexpr std::array<std::string_view, 6> kCompilers = {"maturin",         "scikit_build_core", "setuptools_rust",
                                                         "setuptools-rust", "mesonpy",           "skbuild"};
-
-std::string text_at(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return object.is_object() && found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 Json table_at(const Json& object, const char* key) {
   if (!object.is_object() || !object.contains(key) || !object[key].is_object()) return Json::object();
@@ -54,7 +50,7 @@ class Pyproject {
   std::string place(const std::string& pointer) const { return cat("pyproject.toml:", document_.line(pointer)); }
 
   void read_build_system(const Json& system) {
-    std::string all = text_at(system, "build-backend");
+    std::string all = json_text(system, "build-backend");
     for (const Json& one : system.value("requires", Json::array())) {
       if (one.is_string()) all += cat(" ", one.get<std::string>());
     }
@@ -68,9 +64,9 @@ class Pyproject {
   void read_project(const Json& project) {
     manifest_.is_application = true;
     manifest_.file = "pyproject.toml";
-    manifest_.name = {text_at(project, "name"), place("/project/name")};
-    manifest_.version = text_at(project, "version");
-    if (const std::string wanted = text_at(project, "requires-python"); !wanted.empty()) {
+    manifest_.name = {json_text(project, "name"), place("/project/name")};
+    manifest_.version = json_text(project, "version");
+    if (const std::string wanted = json_text(project, "requires-python"); !wanted.empty()) {
       manifest_.constraint = {wanted, place("/project/requires-python")};
     }
     const Json dependencies = project.value("dependencies", Json::array());
@@ -85,7 +81,7 @@ class Pyproject {
 
   void read_scripts(const Json& scripts, const std::string& pointer) {
     for (const auto& [name, value] : scripts.items()) {
-      const std::string target = value.is_string() ? value.get<std::string>() : text_at(value, "reference");
+      const std::string target = value.is_string() ? value.get<std::string>() : json_text(value, "reference");
       if (target.empty()) continue;
       manifest_.scripts.push_back({name, std::string(trim(target.substr(0, target.find('[')))), place(pointer + name)});
     }
@@ -94,8 +90,8 @@ class Pyproject {
   void read_poetry(const Json& poetry) {
     manifest_.is_application = true;
     manifest_.file = "pyproject.toml";
-    if (manifest_.name.value.empty()) manifest_.name = {text_at(poetry, "name"), place("/tool/poetry/name")};
-    if (manifest_.version.empty()) manifest_.version = text_at(poetry, "version");
+    if (manifest_.name.value.empty()) manifest_.name = {json_text(poetry, "name"), place("/tool/poetry/name")};
+    if (manifest_.version.empty()) manifest_.version = json_text(poetry, "version");
     const Json dependencies = table_at(poetry, "dependencies");
     for (const auto& [name, value] : dependencies.items()) {
       const std::string pointer = cat("/tool/poetry/dependencies/", name);
@@ -115,9 +111,10 @@ class Pyproject {
   void add_poetry_dependency(const std::string& name, const Json& value, int line) {
     const Json& first = value.is_array() && !value.empty() ? value[0] : value;
     PythonRequirement requirement = requirement_at(name, "pyproject.toml", line);
-    requirement.specifier = pep440_of_poetry(first.is_string() ? first.get<std::string>() : text_at(first, "version"));
-    requirement.marker = text_at(first, "markers");
-    requirement.url = text_at(first, "url");
+    requirement.specifier =
+        pep440_of_poetry(first.is_string() ? first.get<std::string>() : json_text(first, "version"));
+    requirement.marker = json_text(first, "markers");
+    requirement.url = json_text(first, "url");
     if (first.is_object()) {
       for (const Json& extra : first.value("extras", Json::array())) {
         if (extra.is_string()) requirement.extras.insert(python_name(extra.get<std::string>()));
@@ -197,10 +194,6 @@ void read_setup_cfg(const std::string& text, PythonManifest& manifest) {
   for (const std::string& line : scripts.lines) add_script(manifest, line, cat("setup.cfg:", scripts.line));
 }
 
-int line_at(std::string_view text, std::size_t at) {
-  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-}
-
 // The literal texts of `name = [ … ]` or `name = "…"` in a call; what only Python can compute is left out.
 std::vector<std::string> literals_of(std::string_view text, std::string_view name, std::size_t* where = nullptr) {
   std::size_t at = 0;
@@ -275,7 +268,7 @@ void read_pipfile(const TomlDocument& document, PythonManifest& manifest) {
   if (manifest.file.empty()) manifest.file = "Pipfile";
   const Json requirements = table_at(document.root, "requires");
   for (const char* key : {"python_full_version", "python_version"}) {
-    if (const std::string version = text_at(requirements, key); !version.empty() && manifest.pin.value.empty()) {
+    if (const std::string version = json_text(requirements, key); !version.empty() && manifest.pin.value.empty()) {
       manifest.pin = {version, cat("Pipfile:", document.line(cat("/requires/", key)))};
     }
   }
@@ -283,9 +276,9 @@ void read_pipfile(const TomlDocument& document, PythonManifest& manifest) {
   const Json packages = table_at(document.root, "packages");
   for (const auto& [name, value] : packages.items()) {
     PythonRequirement requirement = requirement_at(name, "Pipfile", document.line(cat("/packages/", name)));
-    const std::string version = value.is_string() ? value.get<std::string>() : text_at(value, "version");
+    const std::string version = value.is_string() ? value.get<std::string>() : json_text(value, "version");
     requirement.specifier = version == "*" ? "" : pep440_of_poetry(version);
-    requirement.marker = text_at(value, "markers");
+    requirement.marker = json_text(value, "markers");
     if (value.is_object()) {
       for (const Json& extra : value.value("extras", Json::array())) {
         if (extra.is_string()) requirement.extras.insert(python_name(extra.get<std::string>()));
@@ -296,10 +289,8 @@ void read_pipfile(const TomlDocument& document, PythonManifest& manifest) {
   manifest.dependencies_file = "Pipfile";
 }
 
-std::string numbers_text(const std::vector<std::uint64_t>& numbers, std::size_t count) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(count, numbers.size()); ++i) text += cat(i == 0 ? "" : ".", numbers[i]);
-  return text;
+std::string release_of(std::span<const std::uint64_t> numbers) {
+  return plan::version_of(numbers.first(std::min<std::size_t>(3, numbers.size())));
 }
 
 }  // namespace
@@ -318,11 +309,11 @@ std::string python_constraint(std::string_view specifier) {
     if (sign == "~=" && numbers.size() > 1) {
       std::vector<std::uint64_t> end(numbers.begin(), numbers.end() - 1);
       ++end.back();
-      add(cat(">=", numbers_text(numbers, 3), ",<", numbers_text(end, 3)));
+      add(cat(">=", release_of(numbers), ",<", release_of(end)));
     } else if (sign == "==" || sign == "===" || sign.empty()) {
-      add(cat("=", numbers_text(numbers, 3)));
+      add(cat("=", release_of(numbers)));
     } else {
-      add(cat(sign, numbers_text(numbers, 3)));
+      add(cat(sign, release_of(numbers)));
     }
   }
   return out;

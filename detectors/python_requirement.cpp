@@ -30,32 +30,14 @@ std::string without_blanks(std::string_view text) {
   return out;
 }
 
-std::string numbers_text(const std::vector<std::uint64_t>& numbers) {
-  std::string text;
-  for (const std::uint64_t number : numbers) text += cat(text.empty() ? "" : ".", number);
-  return text;
-}
-
-// What `^` excludes: the next version of the first number that is not zero.
-std::string after_caret(std::vector<std::uint64_t> numbers) {
-  std::size_t part = 0;
-  while (part + 1 < numbers.size() && numbers[part] == 0) ++part;
-  ++numbers[part];
-  numbers.resize(part + 1);
-  return numbers_text(numbers);
-}
-
 std::string one_of_poetry(std::string_view part) {
   const std::string_view text = trim(part);
   if (text.empty() || text == "*") return {};
   const std::vector<std::uint64_t> numbers =
       plan::numbers_of(text.substr(text.starts_with('^') || text.starts_with('~') ? 1 : 0));
-  if (text.starts_with('^') && !numbers.empty()) return cat(">=", text.substr(1), ",<", after_caret(numbers));
+  if (text.starts_with('^') && !numbers.empty()) return cat(">=", text.substr(1), ",<", plan::caret_end(numbers));
   if (text.starts_with('~') && !text.starts_with("~=") && !numbers.empty()) {
-    std::vector<std::uint64_t> end(
-        numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(numbers.size(), 2)));
-    ++end.back();
-    return cat(">=", text.substr(1), ",<", numbers_text(end));
+    return cat(">=", text.substr(1), ",<", plan::tilde_end(numbers));
   }
   if (std::isdigit(static_cast<unsigned char>(text.front())) != 0) return cat("==", text);
   return without_blanks(text);

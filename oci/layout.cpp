@@ -45,16 +45,7 @@ void check_marker(const fs::path& root, std::string_view text) {
 
 std::string name_of(const Json& entry) {
   if (!entry.is_object()) return {};
-  const Json& annotations = entry.value("annotations", Json::object());
-  if (!annotations.is_object()) return {};
-  const auto name = annotations.find(kNameKey);
-  return name != annotations.end() && name->is_string() ? name->get<std::string>() : "";
-}
-
-std::string digest_in(const Json& entry) {
-  if (!entry.is_object()) return {};
-  const auto digest = entry.find("digest");
-  return digest != entry.end() && digest->is_string() ? digest->get<std::string>() : "";
+  return json_text(entry.value("annotations", Json::object()), kNameKey);
 }
 
 Json entry_for(std::string_view name, const Descriptor& target) {
@@ -134,7 +125,7 @@ void Layout::tag(std::string_view name, const Descriptor& target) {
   const Json entry = entry_for(name, target);
   update([&](Json& manifests) {
     const auto found = std::find_if(manifests.begin(), manifests.end(), [&](const Json& item) {
-      return name_of(item) == name && (!name.empty() || digest_in(item) == target.digest.str());
+      return name_of(item) == name && (!name.empty() || json_text(item, "digest") == target.digest.str());
     });
     if (found == manifests.end()) {
       manifests.push_back(entry);

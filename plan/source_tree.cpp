@@ -46,8 +46,7 @@ FileDescriptor open_resolved(const fs::path& root, const std::string& path) {
     errno = problem.value();
     return {};
   }
-  const fs::path below = real.lexically_relative(root);
-  if (below.empty() || *below.begin() == "..") throw not_inside(path);
+  if (!is_within(real, root)) throw not_inside(path);
   return FileDescriptor(::open(real.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
 }
 

@@ -33,6 +33,12 @@ int compare(std::string_view version, std::string_view bound, bool prefix) {
   return left < right ? -1 : left == right ? 0 : 1;
 }
 
+std::string version_after(std::span<const std::uint64_t> numbers) {
+  std::vector<std::uint64_t> next(numbers.begin(), numbers.end());
+  ++next.back();
+  return version_of(next);
+}
+
 bool satisfies_one(std::string_view version, std::string_view constraint) {
   constraint = trim(constraint);
   if (constraint.empty()) return true;
@@ -53,6 +59,23 @@ std::vector<std::uint64_t> numbers_of(std::string_view version) {
   if (number.empty()) return numbers;
   for (const std::string& part : split(number, '.')) numbers.push_back(parse_number(part).value_or(0));
   return numbers;
+}
+
+std::string version_of(std::span<const std::uint64_t> numbers) {
+  std::string version;
+  for (const std::uint64_t number : numbers) version += cat(version.empty() ? "" : ".", number);
+  return version;
+}
+
+// Up to the first number that is not zero.
+std::string caret_end(std::span<const std::uint64_t> numbers) {
+  std::size_t part = 0;
+  while (part + 1 < numbers.size() && numbers[part] == 0) ++part;
+  return version_after(numbers.first(part + 1));
+}
+
+std::string tilde_end(std::span<const std::uint64_t> numbers) {
+  return version_after(numbers.first(std::min<std::size_t>(2, numbers.size())));
 }
 
 // What stands in parentheses is the distribution's own numbering.

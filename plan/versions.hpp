@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,14 @@ namespace whittle::plan {
 
 // 1 22 4 of "go1.22.4-rc1" and "v1.22.4"; empty when it does not begin with a number.
 std::vector<std::uint64_t> numbers_of(std::string_view version);
+
+// "1.22.4" of 1 22 4.
+std::string version_of(std::span<const std::uint64_t> numbers);
+
+// The version before which `^` and `~` end, as npm and Poetry read them: "2" and "1.3" for "1.2.3". At least one
+// number.
+std::string caret_end(std::span<const std::uint64_t> numbers);
+std::string tilde_end(std::span<const std::uint64_t> numbers);
 
 // The first version number of a line: "1.26.8" in "go version go1.26.8 linux/amd64"; empty without one.
 std::string version_in(std::string_view line);

@@ -254,6 +254,10 @@ fs::path resolved_in(const fs::path& root, std::string_view path) {
   return here;
 }
 
+std::string name_of_missing(std::string_view entry) {
+  return std::string(entry.substr(0, entry.find(',')));
+}
+
 Closure closure_of(const ElfFile& elf, const fs::path& root, std::string_view origin) {
   return Search(elf, root).run(origin);
 }

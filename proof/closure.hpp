@@ -22,6 +22,9 @@ struct Closure {
   std::vector<std::string> missing;  // "libx.so.1, needed by libfoo.so.2"
 };
 
+// "libx.so.1" of an entry of `missing`.
+std::string name_of_missing(std::string_view entry);
+
 // `root` is the file system that is searched: this machine's "/", or an unpacked image, whose links never lead out of
 // it. `origin` is the program's path in there, for `$ORIGIN`. A static program has an empty closure.
 Closure closure_of(const ElfFile& program, const fs::path& root, std::string_view origin);

@@ -175,12 +175,7 @@ class Reader {
       const char* bytes = static_cast<const char*>(data->d_buf);
       const std::string_view owner(bytes + name, note.n_namesz);
       if (note.n_type != NT_GNU_BUILD_ID || owner != std::string_view("GNU\0", 4) || note.n_descsz > 64) continue;
-      out_.build_id.clear();
-      for (const char c : std::string_view(bytes + content, note.n_descsz)) {
-        constexpr std::string_view kHex = "0123456789abcdef";
-        const auto byte = static_cast<unsigned char>(c);
-        out_.build_id += {kHex[byte >> 4], kHex[byte & 15]};
-      }
+      out_.build_id = hex_of(std::string_view(bytes + content, note.n_descsz));
     }
   }
 

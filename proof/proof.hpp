@@ -32,6 +32,9 @@ struct Verdict {
   std::vector<ClosureFile> closure;  // what a dynamic program brings along
   std::vector<std::string> missing;  // what of it is not there: "libx.so.1, needed by /bin/x"
 
+  // Of a library: whether a program here could load it at all. Packages carry files for other machines too, and objects
+  // for linkers, that nobody loads.
+  bool is_loadable() const;
   Json to_json() const;  // whittle.check/v1
 };
 

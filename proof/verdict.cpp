@@ -27,6 +27,12 @@ const char* severity_name(Severity severity) {
 
 }  // namespace
 
+bool Verdict::is_loadable() const {
+  return std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.severity == Severity::reason && finding.code != "needed";
+  });
+}
+
 Json Verdict::to_json() const {
   Json list = Json::array();
   for (const Finding& finding : findings) {

@@ -41,8 +41,7 @@ class ConfigFile {
     if (helpers != document_.end() && helpers->is_object() && helpers->contains(key) && (*helpers)[key].is_string()) {
       return (*helpers)[key].get<std::string>();
     }
-    const auto store = document_.find("credsStore");
-    return store != document_.end() && store->is_string() ? store->get<std::string>() : std::string();
+    return json_text(document_, "credsStore");
   }
 
   Json& entries() {

@@ -54,14 +54,9 @@ std::string reason(int status) {
   }
 }
 
-std::string string_member(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::string error_words(const Json& error) {
   if (!error.is_object()) return {};
-  const std::string code = string_member(error, "code"), message = string_member(error, "message");
+  const std::string code = json_text(error, "code"), message = json_text(error, "message");
   if (code.empty() || message.empty()) return cat(code, message);
   return cat(code, ": ", message);
 }
@@ -81,7 +76,7 @@ std::string body_words(const std::string& body) {
     return join(words, ", ");
   }
   for (const char* key : {"error_description", "details", "message", "error"}) {
-    if (std::string text = string_member(document, key); !text.empty()) return text;
+    if (std::string text = json_text(document, key); !text.empty()) return text;
   }
   return {};
 }
@@ -116,7 +111,7 @@ bool has_error_code(const HttpResponse& response, std::string_view code) {
   const auto errors = document.find("errors");
   if (errors == document.end() || !errors->is_array()) return false;
   return std::any_of(errors->begin(), errors->end(),
-                     [&](const Json& error) { return error.is_object() && string_member(error, "code") == code; });
+                     [&](const Json& error) { return error.is_object() && json_text(error, "code") == code; });
 }
 
 Error refusal(const Doing& doing, const HttpResponse& response, const Trial& trial) {
