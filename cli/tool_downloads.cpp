@@ -2,16 +2,16 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "plan/public_registries.hpp"
 #include "registry/file_download.hpp"
 
 namespace whittle::cli {
 
 namespace {
 
-constexpr std::string_view kGoProxy = "https://proxy.golang.org/";
-constexpr std::string_view kNpmRegistry = "https://registry.npmjs.org/";
-constexpr std::string_view kPythonFiles = "https://files.pythonhosted.org/";
-constexpr std::string_view kPythonIndex = "https://pypi.org/simple";
+using plan::kGoProxy;
+using plan::kNpmRegistry;
+using plan::kPythonFiles;
 
 std::string without_slash(std::string text) {
   while (text.ends_with('/')) text.pop_back();
@@ -49,7 +49,7 @@ std::string configured_index(Session& session) {
 std::string python_address(const std::string& url, const std::string& what, Session& session) {
   const std::string given = session.variable("PIP_INDEX_URL");
   const std::string index = without_slash(given.empty() ? configured_index(session) : given);
-  if (index.empty() || index == kPythonIndex) return url;
+  if (index.empty() || index == plan::kPythonIndex) return url;
   const std::string name = last_part(url), package = name.substr(0, name.find('-'));
   const std::string page = cat(index, "/", package, "/");
   const std::string link = link_in_index(

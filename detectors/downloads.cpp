@@ -3,19 +3,16 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "plan/public_registries.hpp"
 
 namespace whittle::detectors {
 
 namespace {
 
-struct Row {
-  std::string_view version, host, path, digest;
-  std::uint64_t size;
-};
-
-constexpr std::string_view kPipVersion = "25.0.1";
-constexpr std::string_view kPackages = "https://files.pythonhosted.org/packages/";
-constexpr std::array<Row, 4> kZig = {
+constexpr PinnedArchive kPip = {
+    "25.0.1", "", "c9/bc/b7db44f5f39f9d0494071bddae6880eb645970366d0a200022a1a93d57f5/pip-25.0.1-py3-none-any.whl",
+    "sha256:c46efd13b6aa8279f33f2864459c8ce587ea6a1a59ee20de055868d8f7688f7f", 1841526};
+constexpr std::array<PinnedArchive, 4> kZig = {
     {{"0.15.2", "linux/amd64",
       "db/81/f9f5c7fd68d80b8edff2a641a1c95ac4125356387d298374227040b8e1e8/"
       "ziglang-0.15.2-py3-none-manylinux_2_12_x86_64.manylinux2010_x86_64.musllinux_1_1_x86_64.whl",
@@ -34,20 +31,9 @@ constexpr std::array<Row, 4> kZig = {
       "sha256:e27d409812b11e0fb89ed0200cf2e55b6464d43f9461553104e4a4f9a94a1fd5", 95008112}}};
 constexpr std::string_view kCompiler = "0.15.2";
 
-constexpr std::string_view kGoModules = "https://proxy.golang.org/golang.org/toolchain/@v/";
-constexpr std::array<Row, 1> kGo = {
+constexpr std::array<PinnedArchive, 1> kGo = {
     {{"1.27.4", "linux/amd64", "v0.0.1-go1.27.4.linux-amd64.zip",
       "sha256:7ecd542f86ccbbb5017de33ac529872bc48c71f4edb658d63a18d2206f482b9b", 75846323}}};
-
-plan::Download archive(const Row& row, std::string_view folder, std::string program) {
-  return {.host = std::string(row.host),
-          .version = std::string(row.version),
-          .by = {},
-          .url = cat(folder, row.path),
-          .digest = std::string(row.digest),
-          .size = row.size,
-          .program = std::move(program)};
-}
 
 std::string go_architecture(std::string_view host) {
   return std::string(host.substr(host.find('/') + 1));
@@ -62,21 +48,32 @@ std::string release_of(std::string_view version) {
 
 }  // namespace
 
+plan::Download pinned_download(const PinnedArchive& archive, std::string_view folder, std::string program) {
+  return {.host = std::string(archive.host),
+          .version = std::string(archive.version),
+          .by = {},
+          .url = cat(folder, archive.path),
+          .digest = std::string(archive.digest),
+          .size = archive.size,
+          .program = std::move(program)};
+}
+
 std::vector<plan::Download> zig_downloads() {
   return zig_downloads(kCompiler);
 }
 
 std::vector<plan::Download> zig_downloads(std::string_view version) {
+  const std::string packages = cat(plan::kPythonFiles, "packages/");
   std::vector<plan::Download> downloads;
-  for (const Row& row : kZig) {
-    if (row.version == version) downloads.push_back(archive(row, kPackages, "ziglang/zig"));
+  for (const PinnedArchive& row : kZig) {
+    if (row.version == version) downloads.push_back(pinned_download(row, packages, "ziglang/zig"));
   }
   return downloads;
 }
 
 std::vector<std::string> known_zig_versions() {
   std::vector<std::string> versions;
-  for (const Row& row : kZig) {
+  for (const PinnedArchive& row : kZig) {
     if (versions.empty() || versions.back() != row.version) versions.emplace_back(row.version);
   }
   return versions;
@@ -84,9 +81,9 @@ std::vector<std::string> known_zig_versions() {
 
 std::vector<plan::Download> go_downloads(std::string_view version) {
   std::vector<plan::Download> downloads;
-  for (const Row& row : kGo) {
+  for (const PinnedArchive& row : kGo) {
     const std::string folder = cat("golang.org/toolchain@v0.0.1-go", row.version, ".linux-", go_architecture(row.host));
-    downloads.push_back(archive(row, kGoModules, cat(folder, "/bin/go")));
+    downloads.push_back(pinned_download(row, cat(plan::kGoProxy, "golang.org/toolchain/@v/"), cat(folder, "/bin/go")));
   }
   if (version.empty()) return downloads;
   for (const char* architecture : {"amd64", "arm64"}) {
@@ -105,15 +102,8 @@ std::vector<plan::Download> go_downloads(std::string_view version) {
 
 plan::Tool pip_tool() {
   plan::Tool tool{"pip-wheel", "", ""};
-  tool.pin = kPipVersion;
-  tool.downloads = {{.host = {},
-                     .version = std::string(kPipVersion),
-                     .by = {},
-                     .url = cat(kPackages, "c9/bc/b7db44f5f39f9d0494071bddae6880eb645970366d0a200022a1a93d57f5/pip-",
-                                kPipVersion, "-py3-none-any.whl"),
-                     .digest = "sha256:c46efd13b6aa8279f33f2864459c8ce587ea6a1a59ee20de055868d8f7688f7f",
-                     .size = 1841526,
-                     .program = "pip/__main__.py"}};
+  tool.pin = kPip.version;
+  tool.downloads = {pinned_download(kPip, cat(plan::kPythonFiles, "packages/"), "pip/__main__.py")};
   return tool;
 }
 

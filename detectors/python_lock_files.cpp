@@ -6,21 +6,16 @@
 #include "base/toml.hpp"
 #include "detectors/places.hpp"
 #include "detectors/python_lock.hpp"
+#include "plan/public_registries.hpp"
 
 namespace whittle::detectors {
 
 namespace {
 
 constexpr std::uint64_t kLargest = 32 << 20;
-constexpr std::string_view kPyPi = "https://pypi.org/simple";
 
 TomlDocument toml_of(const plan::SourceTree& tree, const std::string& path, const std::string& shown) {
   return parse_toml(tree.read(path, kLargest), shown, static_cast<int>(Exit::detector_failed));
-}
-
-std::string text_at(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return object.is_object() && found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 std::vector<Json> list_at(const Json& object, const char* key) {
@@ -53,7 +48,7 @@ void keep(PythonLock& lock, LockedPackage package) {
 }
 
 void add_index(PythonLock& lock, const std::string& url) {
-  if (url.empty() || url.starts_with(kPyPi) || url.find_first_of(" \t\n") != std::string::npos) return;
+  if (url.empty() || url.starts_with(plan::kPythonIndex) || url.find_first_of(" \t\n") != std::string::npos) return;
   if (std::find(lock.indexes.begin(), lock.indexes.end(), url) == lock.indexes.end()) lock.indexes.push_back(url);
 }
 
@@ -69,10 +64,10 @@ std::vector<Json> packages_in(const Json& root, const std::string& shown) {
 // ---- uv ----
 
 LockedDependency uv_dependency(const Json& json, std::string for_extra) {
-  LockedDependency dependency{.name = python_name(text_at(json, "name")),
-                              .version = text_at(json, "version"),
+  LockedDependency dependency{.name = python_name(json_text(json, "name")),
+                              .version = json_text(json, "version"),
                               .extras = {},
-                              .marker = text_at(json, "marker"),
+                              .marker = json_text(json, "marker"),
                               .for_extra = std::move(for_extra)};
   for (const Json& extra : list_at(json, "extra")) {
     if (extra.is_string()) dependency.extras.insert(extra.get<std::string>());
@@ -83,25 +78,25 @@ LockedDependency uv_dependency(const Json& json, std::string for_extra) {
 void read_uv_source(const Json& json, PythonLock& lock, LockedPackage& package) {
   const Json source = json.value("source", Json::object());
   for (const char* key : {"editable", "virtual", "directory"}) {
-    if (source.is_object() && source.contains(key)) package.folder = joined(".", text_at(source, key));
+    if (source.is_object() && source.contains(key)) package.folder = joined(".", json_text(source, key));
   }
-  if (const std::string git = text_at(source, "git"); !git.empty()) package.foreign = cat("git+", git);
-  add_index(lock, text_at(source, "registry"));
-  const std::string url = text_at(source, "url");
+  if (const std::string git = json_text(source, "git"); !git.empty()) package.foreign = cat("git+", git);
+  add_index(lock, json_text(source, "registry"));
+  const std::string url = json_text(source, "url");
   if (url.ends_with(".whl")) package.url = url;
   if (!url.empty() && package.url.empty()) package.foreign = url;
 }
 
 void add_uv_file(const Json& json, LockedPackage& package) {
-  const std::string url = text_at(json, "url"), file = text_at(json, "filename");
-  const std::string name = !url.empty() ? file_of_url(url) : !file.empty() ? file : text_at(json, "path");
-  if (!text_at(json, "hash").empty()) package.files.push_back({last_part(name), text_at(json, "hash")});
+  const std::string url = json_text(json, "url"), file = json_text(json, "filename");
+  const std::string name = !url.empty() ? file_of_url(url) : !file.empty() ? file : json_text(json, "path");
+  if (!json_text(json, "hash").empty()) package.files.push_back({last_part(name), json_text(json, "hash")});
 }
 
 LockedPackage uv_package(const Json& json, int line, PythonLock& lock) {
   LockedPackage package;
-  package.name = python_name(text_at(json, "name"));
-  package.version = text_at(json, "version");
+  package.name = python_name(json_text(json, "name"));
+  package.version = json_text(json, "version");
   package.line = line;
   std::string marker;
   for (const Json& one : list_at(json, "resolution-markers")) {
@@ -124,7 +119,7 @@ LockedPackage uv_package(const Json& json, int line, PythonLock& lock) {
 std::string poetry_marker(const Json& json) {
   if (!json.contains("markers")) return {};
   const Json& markers = json["markers"];
-  return markers.is_object() ? text_at(markers, "main") : text_at(json, "markers");
+  return markers.is_object() ? json_text(markers, "main") : json_text(json, "markers");
 }
 
 void add_poetry_dependency(LockedPackage& package, const std::string& name, const Json& value,
@@ -135,7 +130,7 @@ void add_poetry_dependency(LockedPackage& package, const std::string& name, cons
   }
   LockedDependency dependency;
   dependency.name = python_name(name);
-  dependency.marker = text_at(value, "markers");
+  dependency.marker = json_text(value, "markers");
   for (const Json& extra : list_at(value, "extras")) {
     if (extra.is_string()) dependency.extras.insert(python_name(extra.get<std::string>()));
   }
@@ -166,7 +161,7 @@ std::map<std::string, std::string> extras_of(const Json& json) {
 
 void read_poetry_source(const Json& json, PythonLock& lock, LockedPackage& package) {
   const Json source = json.value("source", Json::object());
-  const std::string type = text_at(source, "type"), url = text_at(source, "url");
+  const std::string type = json_text(source, "type"), url = json_text(source, "url");
   if (type == "directory") package.folder = joined(".", url);
   if (type == "git") package.foreign = cat("git+", url);
   if (type == "url" || type == "file") {
@@ -178,12 +173,12 @@ void read_poetry_source(const Json& json, PythonLock& lock, LockedPackage& packa
 
 LockedPackage poetry_package(const Json& json, int line, PythonLock& lock) {
   LockedPackage package;
-  package.name = python_name(text_at(json, "name"));
-  package.version = text_at(json, "version");
+  package.name = python_name(json_text(json, "name"));
+  package.version = json_text(json, "version");
   package.line = line;
   package.marker = poetry_marker(json);
   for (const Json& file : list_at(json, "files"))
-    package.files.push_back({text_at(file, "file"), text_at(file, "hash")});
+    package.files.push_back({json_text(file, "file"), json_text(file, "hash")});
   const std::map<std::string, std::string> extras = extras_of(json);
   const Json dependencies = json.value("dependencies", Json::object());
   for (const auto& [name, value] : dependencies.items()) add_poetry_dependency(package, name, value, extras);
@@ -197,7 +192,7 @@ void add_old_poetry_files(const Json& root, LockedPackage& package) {
   const Json files = root["metadata"].value("files", Json::object());
   for (const auto& [name, list] : files.items()) {
     if (python_name(name) != package.name) continue;
-    for (const Json& file : list) package.files.push_back({text_at(file, "file"), text_at(file, "hash")});
+    for (const Json& file : list) package.files.push_back({json_text(file, "file"), json_text(file, "hash")});
   }
 }
 
@@ -213,13 +208,13 @@ std::vector<LockedDependency> roots_of(const std::vector<PythonRequirement>& dir
 
 LockedPackage pdm_package(const Json& json, int line) {
   LockedPackage package;
-  package.name = python_name(text_at(json, "name"));
-  package.version = text_at(json, "version");
+  package.name = python_name(json_text(json, "name"));
+  package.version = json_text(json, "version");
   package.line = line;
-  package.marker = text_at(json, "marker");
+  package.marker = json_text(json, "marker");
   for (const Json& file : list_at(json, "files")) {
-    const std::string url = text_at(file, "url");
-    package.files.push_back({url.empty() ? text_at(file, "file") : file_of_url(url), text_at(file, "hash")});
+    const std::string url = json_text(file, "url");
+    package.files.push_back({url.empty() ? json_text(file, "file") : file_of_url(url), json_text(file, "hash")});
   }
   std::string own;
   for (const Json& extra : list_at(json, "extras")) {
@@ -234,9 +229,9 @@ LockedPackage pdm_package(const Json& json, int line) {
                                     .marker = requirement.marker,
                                     .for_extra = requirement.name == package.name ? "" : own});
   }
-  if (const std::string git = text_at(json, "git"); !git.empty()) package.foreign = cat("git+", git);
-  if (const std::string path = text_at(json, "path"); !path.empty()) package.folder = joined(".", path);
-  const std::string url = text_at(json, "url");
+  if (const std::string git = json_text(json, "git"); !git.empty()) package.foreign = cat("git+", git);
+  if (const std::string path = json_text(json, "path"); !path.empty()) package.folder = joined(".", path);
+  const std::string url = json_text(json, "url");
   if (url.ends_with(".whl")) package.url = url;
   if (!url.empty() && package.url.empty()) package.foreign = url;
   return package;
@@ -265,9 +260,7 @@ void merge_extras(PythonLock& lock) {
 
 int line_of_key(const std::string& text, const std::string& key) {
   const std::size_t at = text.find(cat("\"", key, "\":"));
-  return at == std::string::npos
-             ? 1
-             : 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+  return at == std::string::npos ? 1 : line_at(text, at);
 }
 
 }  // namespace
@@ -336,21 +329,21 @@ PythonLock read_pipfile_lock(const plan::SourceTree& tree, const std::string& pa
   PythonLock lock{.file = shown, .packages = {}, .roots = {}, .is_followed = false, .indexes = {}, .has_digests = true};
   if (!root.is_object() || !root.contains("_meta"))
     throw failure(shown, 1, "this is no lock file of pipenv: it has no `_meta`");
-  for (const Json& source : list_at(root["_meta"], "sources")) add_index(lock, text_at(source, "url"));
+  for (const Json& source : list_at(root["_meta"], "sources")) add_index(lock, json_text(source, "url"));
   const Json packages = root.value("default", Json::object());
   for (const auto& [name, value] : packages.items()) {
     LockedPackage package;
     package.name = python_name(name);
     package.line = line_of_key(text, name);
-    package.version = text_at(value, "version");
+    package.version = json_text(value, "version");
     if (package.version.starts_with("==")) package.version.erase(0, 2);
-    package.marker = text_at(value, "markers");
+    package.marker = json_text(value, "markers");
     for (const Json& digest : list_at(value, "hashes")) {
       if (digest.is_string()) package.files.push_back({"", digest.get<std::string>()});
     }
-    if (const std::string git = text_at(value, "git"); !git.empty()) package.foreign = cat("git+", git);
+    if (const std::string git = json_text(value, "git"); !git.empty()) package.foreign = cat("git+", git);
     for (const char* key : {"path", "file"}) {
-      const std::string place = text_at(value, key);
+      const std::string place = json_text(value, key);
       if (!place.empty() && place.find("://") == std::string::npos) package.folder = joined(".", place);
       if (place.find("://") != std::string::npos) (place.ends_with(".whl") ? package.url : package.foreign) = place;
     }
@@ -367,24 +360,25 @@ PythonLock read_pylock(const plan::SourceTree& tree, const std::string& path, co
   const std::vector<Json> list = list_at(document.root, "packages");
   for (std::size_t i = 0; i < list.size(); ++i) {
     LockedPackage package;
-    package.name = python_name(text_at(list[i], "name"));
-    package.version = text_at(list[i], "version");
+    package.name = python_name(json_text(list[i], "name"));
+    package.version = json_text(list[i], "version");
     package.line = document.line(cat("/packages/", i));
-    package.marker = text_at(list[i], "marker");
-    add_index(lock, text_at(list[i], "index"));
+    package.marker = json_text(list[i], "marker");
+    add_index(lock, json_text(list[i], "index"));
     const auto add_file = [&](const Json& file) {
-      const std::string digest = text_at(file.value("hashes", Json::object()), "sha256"), name = text_at(file, "name");
+      const std::string digest = json_text(file.value("hashes", Json::object()), "sha256"),
+                        name = json_text(file, "name");
       if (!digest.empty())
-        package.files.push_back({name.empty() ? file_of_url(text_at(file, "url")) : name, cat("sha256:", digest)});
+        package.files.push_back({name.empty() ? file_of_url(json_text(file, "url")) : name, cat("sha256:", digest)});
     };
     for (const Json& wheel : list_at(list[i], "wheels")) add_file(wheel);
     if (list[i].contains("sdist")) add_file(list[i]["sdist"]);
     if (list[i].contains("vcs"))
-      package.foreign = cat(text_at(list[i]["vcs"], "type"), "+", text_at(list[i]["vcs"], "url"));
-    if (list[i].contains("directory")) package.folder = joined(".", text_at(list[i]["directory"], "path"));
+      package.foreign = cat(json_text(list[i]["vcs"], "type"), "+", json_text(list[i]["vcs"], "url"));
+    if (list[i].contains("directory")) package.folder = joined(".", json_text(list[i]["directory"], "path"));
     if (list[i].contains("archive")) {
       add_file(list[i]["archive"]);
-      const std::string url = text_at(list[i]["archive"], "url");
+      const std::string url = json_text(list[i]["archive"], "url");
       (url.ends_with(".whl") ? package.url : package.foreign) = url;
     }
     keep(lock, std::move(package));

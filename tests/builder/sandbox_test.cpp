@@ -188,9 +188,9 @@ TEST_CASE("what a step said tells what its sandbox kept from it") {
   const View view(house.host);
   const auto found = [&](std::string_view said) { return trespass_in(said, view, false); };
   for (const char* said : {"curl: (6) Could not resolve host: example.com\n",
-                           "go: dial tcp: lookup proxy.golang.org: connect: network is unreachable\n",
-                           "npm ERR! getaddrinfo EAI_AGAIN registry.npmjs.org\n",
-                           "java.net.UnknownHostException: repo.maven.apache.org\n"}) {
+                           "go: dial tcp: lookup proxy.example.org: connect: network is unreachable\n",
+                           "npm ERR! getaddrinfo EAI_AGAIN registry.example.org\n",
+                           "java.net.UnknownHostException: repository.example.org\n"}) {
     REQUIRE(found(said));
     CHECK(found(said)->kind == Trespass::Kind::network);
     CHECK_FALSE(trespass_in(said, view, true));
