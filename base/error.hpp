@@ -36,6 +36,8 @@ enum class Exit : int {
   registry_credentials = 65,
   registry_content = 66,
   budget_exceeded = 69,
+  refused = 70,      // a gateway: nothing was changed
+  rolled_back = 71,  // a gateway: the former generation is in use again
   transient = 75,
 };
 
