@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/files.hpp"
+#include "base/json.hpp"
 
 namespace whittle::bundle {
 
@@ -58,8 +59,12 @@ class SigningKey {
   std::unique_ptr<State> state_;
 };
 
-// {"signatures":[{"key":"…","signature":"BASE64"}…]}, at most 64. Decoding is of hostile text.
+// {"format":1,"signatures":[{"key":"…","signature":"BASE64"}…]}, at most 64. Decoding is of hostile text and throws
+// Error(refused) naming `what`.
 std::string encode_signatures(const std::vector<Signature>& signatures);
 std::vector<Signature> decode_signatures(std::string_view json, std::string_view what);
+// The list alone, as a member of another document.
+Json json_of(const std::vector<Signature>& signatures);
+std::vector<Signature> signatures_in(const Json& object, std::string_view what);
 
 }  // namespace whittle::bundle

@@ -21,9 +21,9 @@ struct Receipt {
   std::vector<Digest> blobs;        // sorted; verified on the device when the receipt was made
   std::vector<std::string> images;  // "name sha256:…" of the present generation
 
-  // Throws Error(usage) naming `what`. With `key`, also unless that key signed it.
-  static Receipt decode(std::string_view json, std::string_view what);
-  // One line of canonical JSON; with a key signed: {"receipt":…,"signature":…}.
+  // Throws Error(usage) naming `what` for what is no receipt, and with `key` for one that this key did not sign.
+  static Receipt decode(std::string_view json, std::string_view what, const PublicKey* key = nullptr);
+  // One line: {"format":1,"receipt":"…","signatures":[…]}, the receipt itself being canonical JSON as a text.
   std::string encode(const SigningKey* key = nullptr) const;
 };
 

@@ -24,7 +24,7 @@ struct Placement {
 };
 
 // `head`: bytes before the first blob in every volume. Throws Error(usage) when a volume is too small to hold the head
-// and anything else.
+// and anything else, or when volumes would be too many.
 Placement place(const Root& root, std::uint64_t head);
 
 // "gw.whittle" and two of three → "gw.v2"; of one → as it is.

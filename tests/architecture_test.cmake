@@ -8,6 +8,7 @@ endif()
 # Folder → folders that it may include besides itself. This is the picture in docs/ARCHITECTURE.md.
 set(base_may "")
 set(oci_may base)
+set(bundle_may oci base)
 set(plan_may base)
 set(proof_may base)
 set(server_may base)
@@ -15,13 +16,13 @@ set(detectors_may plan server base)
 set(builder_may plan proof server base)
 set(layers_may oci plan base)
 set(registry_may oci base)
-set(cli_may base oci plan proof server detectors builder layers registry)
-set(folders base oci plan proof server detectors builder layers registry cli)
+set(cli_may base oci bundle plan proof server detectors builder layers registry)
+set(folders base oci bundle plan proof server detectors builder layers registry cli)
 
 # Header pattern → the only place (a regular expression over paths) that may include it.
 set(sole_users
   "archive(_entry)?\\.h=base/archive\\.cpp"
-  "openssl/=base/digest\\.cpp"
+  "openssl/=(base/digest|bundle/keys)\\.cpp"
   "zstd.*\\.h=layers/zstd_frames\\.cpp"
   "zlib\\.h=layers/gzip_sink\\.cpp"
   "isa-l/=layers/crc64\\.cpp"
