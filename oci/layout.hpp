@@ -52,8 +52,8 @@ class Layout {
 
 // Resolves a descriptor to one platform's image: an index is followed (the exact platform, else a
 // compatible variant, else the only one; otherwise an Error that lists what is there).
-Image load_image(const BlobStore& blobs, const Descriptor& descriptor, const Platform& platform);
+Image load_image(const BlobSource& blobs, const Descriptor& descriptor, const Platform& platform);
 // Every descriptor reachable from `root`, itself last: configs and layers before their manifest.
-std::vector<Descriptor> closure(const BlobStore& blobs, const Descriptor& root);
+std::vector<Descriptor> closure(const BlobSource& blobs, const Descriptor& root);
 
 }  // namespace whittle::oci

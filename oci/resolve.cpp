@@ -22,19 +22,19 @@ Error not_an_image(const Descriptor& descriptor) {
           cat(descriptor.digest.str(), " is no image: its media type is ", backticked(descriptor.media_type))};
 }
 
-Manifest read_manifest(const BlobStore& blobs, const Descriptor& descriptor) {
+Manifest read_manifest(const BlobSource& blobs, const Descriptor& descriptor) {
   return Manifest::decode(blobs.read(descriptor, kMaximumManifest), cat("the manifest ", descriptor.digest.str()));
 }
 
-Index read_index(const BlobStore& blobs, const Descriptor& descriptor) {
+Index read_index(const BlobSource& blobs, const Descriptor& descriptor) {
   return Index::decode(blobs.read(descriptor, kMaximumManifest), cat("the index ", descriptor.digest.str()));
 }
 
-Config read_config(const BlobStore& blobs, const Descriptor& descriptor) {
+Config read_config(const BlobSource& blobs, const Descriptor& descriptor) {
   return Config::decode(blobs.read(descriptor, kMaximumConfig), cat("the configuration ", descriptor.digest.str()));
 }
 
-Image image_of(const BlobStore& blobs, const Descriptor& descriptor) {
+Image image_of(const BlobSource& blobs, const Descriptor& descriptor) {
   const Manifest manifest = read_manifest(blobs, descriptor);
   const Config config = read_config(blobs, manifest.config);
   if (config.diff_ids.size() != manifest.layers.size()) {
@@ -50,7 +50,7 @@ Image image_of(const BlobStore& blobs, const Descriptor& descriptor) {
 }
 
 // Image manifests below an index, each with its platform; attestations and other companions are left out.
-void collect_images(const BlobStore& blobs, const Descriptor& descriptor, int depth, std::vector<Descriptor>& found) {
+void collect_images(const BlobSource& blobs, const Descriptor& descriptor, int depth, std::vector<Descriptor>& found) {
   if (depth > kMaximumDepth || found.size() > kMaximumClosure) throw too_deep(descriptor);
   for (const Descriptor& child : read_index(blobs, descriptor).manifests) {
     if (media_type::is_index(child.media_type)) {
@@ -62,7 +62,7 @@ void collect_images(const BlobStore& blobs, const Descriptor& descriptor, int de
   }
 }
 
-Platform platform_of(const BlobStore& blobs, const Descriptor& manifest) {
+Platform platform_of(const BlobSource& blobs, const Descriptor& manifest) {
   const Platform platform =
       manifest.platform ? *manifest.platform : read_config(blobs, read_manifest(blobs, manifest).config).platform;
   return Platform::parse(platform.str()).value_or(platform);
@@ -76,7 +76,7 @@ bool runs_on(const Platform& image, const Platform& machine) {
   return image.variant.size() == machine.variant.size() && image.variant < machine.variant;
 }
 
-Descriptor choose(const BlobStore& blobs, const Descriptor& index, const Platform& wanted) {
+Descriptor choose(const BlobSource& blobs, const Descriptor& index, const Platform& wanted) {
   std::vector<Descriptor> images;
   collect_images(blobs, index, 0, images);
   const Descriptor* exact = nullptr;  // the first, or the last that says that it is for who knows zstd
@@ -100,7 +100,7 @@ Descriptor choose(const BlobStore& blobs, const Descriptor& index, const Platfor
 }
 
 struct Closure {
-  const BlobStore& blobs;
+  const BlobSource& blobs;
   std::set<Digest> seen = {};
   std::vector<Descriptor> order = {};
 
@@ -120,13 +120,13 @@ struct Closure {
 
 }  // namespace
 
-Image load_image(const BlobStore& blobs, const Descriptor& descriptor, const Platform& platform) {
+Image load_image(const BlobSource& blobs, const Descriptor& descriptor, const Platform& platform) {
   if (media_type::is_index(descriptor.media_type)) return image_of(blobs, choose(blobs, descriptor, platform));
   if (media_type::is_manifest(descriptor.media_type)) return image_of(blobs, descriptor);
   throw not_an_image(descriptor);
 }
 
-std::vector<Descriptor> closure(const BlobStore& blobs, const Descriptor& root) {
+std::vector<Descriptor> closure(const BlobSource& blobs, const Descriptor& root) {
   Closure walk{.blobs = blobs};
   walk.add(root, 0);
   return std::move(walk.order);
