@@ -218,6 +218,12 @@ std::uint64_t BundleReader::size() const {
   return size;
 }
 
+std::vector<fs::path> BundleReader::files() const {
+  std::vector<fs::path> files;
+  for (const Volume& volume : state_->volumes) files.push_back(volume.path);
+  return files;
+}
+
 Trust BundleReader::check_trust(const Trust& pinned) const {
   if (root().set != pinned.set) {
     throw Error(Exit::refused, cat("the bundle is for the set ", backticked(root().set)))

@@ -26,7 +26,8 @@ class BundleReader : public oci::BlobSource {
   Digest root_digest() const;
   const SignedText& signed_root() const;
   const TrustChain& trust() const;
-  std::uint64_t size() const;  // of all volumes
+  std::uint64_t size() const;           // of all volumes
+  std::vector<fs::path> files() const;  // the volumes, in their order
 
   // Throws Error(refused) unless a trust that follows from `pinned` has signed the root and is for its set; gives that
   // trust.

@@ -70,6 +70,23 @@ struct ReferrersOptions {
   bool allow_http = false, json = false;
 };
 
+struct SetOptions {
+  std::string file = "imageset.toml";
+  std::string profile;                    // --profile
+  std::string output;                     // -o, or where a key or an export goes
+  std::string trust;                      // --trust, empty: beside the set
+  std::string volume_size;                // --volume-size
+  std::string algorithm = "ed25519";      // of a new key
+  std::string set_name;                   // of a trust document, empty: the set's
+  std::uint64_t threshold = 1;            // --threshold
+  std::vector<std::string> bundles;       // files that are there already
+  std::vector<std::string> keys;          // --key
+  std::vector<std::string> signing_keys;  // --sign-with
+  std::vector<std::string> have;          // --have RECEIPT
+  std::vector<std::string> have_locks;    // --have-lock FILE
+  bool locked = false, json = false, allow_http = false;
+};
+
 int detect(const DetectOptions& options, Session& session);
 int plan(const PlanOptions& options, Session& session);
 int init(const InitOptions& options, Session& session);
@@ -89,6 +106,14 @@ int tags(const ImageOptions& options, Session& session);
 int copy(const CopyOptions& options, Session& session);
 int referrers(const ReferrersOptions& options, Session& session);
 int doctor(const DoctorOptions& options, Session& session);
+int set_lock(const SetOptions& options, Session& session);
+int set_bundle(const SetOptions& options, Session& session);
+int set_delta(const SetOptions& options, Session& session);
+int set_sign(const SetOptions& options, Session& session);
+int set_verify(const SetOptions& options, Session& session);
+int set_keygen(const SetOptions& options, Session& session);
+int set_trust(const SetOptions& options, Session& session);
+int set_export(const SetOptions& options, Session& session);
 int cache_info(bool json, Session& session);
 int cache_gc(Session& session);
 

@@ -27,6 +27,7 @@ struct Parsed {
   LoginOptions login;
   CopyOptions copy;
   ReferrersOptions referrers;
+  SetOptions set;
   bool json = false;
   std::function<int(Session&)> command;
 };
@@ -70,6 +71,7 @@ class Tree {
     add_tags();
     add_referrers();
     add_login();
+    add_set();
     add_doctor();
     add_cache();
   }
@@ -391,6 +393,116 @@ class Tree {
     app.add_subcommand("gc", "removes everything that no running build uses")->callback([p = parsed_.get()] {
       p->command = [](Session& session) { return cache_gc(session); };
     });
+  }
+
+  // A command below `set`, with what most of them take.
+  CLI::App& set_command(CLI::App& set, const char* name, const char* does, const char* examples,
+                        int (*run)(const SetOptions&, Session&)) {
+    CLI::App& app = *set.add_subcommand(name, does);
+    app.set_help_flag("-h,--help", "this help");
+    app.footer(std::string("Examples:\n") + examples);
+    app.callback([p = parsed_.get(), run] {
+      p->command = [p, run](Session& session) {
+        p->set.json = p->json;
+        return run(p->set, session);
+      };
+    });
+    return app;
+  }
+  void add_set_file(CLI::App& app) {
+    app.add_option("FILE", parsed_->set.file, "the set (default: imageset.toml)")->type_name("");
+  }
+  void add_keys(CLI::App& app, const char* what) {
+    app.add_option("--key", parsed_->set.keys, what)->allow_extra_args(false)->type_name("FILE");
+  }
+  void add_bundles(CLI::App& app) {
+    app.add_option("BUNDLE", parsed_->set.bundles, "a bundle, or any of its volumes")->required()->type_name("");
+  }
+  void add_bundling(CLI::App& app) {
+    SetOptions& options = parsed_->set;
+    add_set_file(app);
+    app.add_option("--profile", options.profile, "the kind of device (default: the only one)")->type_name("NAME");
+    add_keys(app, "sign with this key; may be repeated");
+    app.add_option("--trust", options.trust, "which keys devices believe (default: beside the set)")->type_name("FILE");
+    app.add_option("--volume-size", options.volume_size, "cut it into files of at most this size; `fat32` is 4 GiB - 1")
+        ->type_name("SIZE");
+    app.add_option("-o,--output", options.output, "where to (default: SET-EPOCH.whittle)")->type_name("FILE");
+    app.add_option("--have", options.have, "carry only what the device of this receipt lacks; may be repeated")
+        ->allow_extra_args(false)
+        ->type_name("RECEIPT");
+    app.add_option("--have-lock", options.have_locks,
+                   "carry only what devices lack that have this earlier lock's images")
+        ->allow_extra_args(false)
+        ->type_name("FILE");
+    add_http(app, options.allow_http);
+    add_json(app);
+  }
+
+  void add_set() {
+    SetOptions& options = parsed_->set;
+    CLI::App& set = *app_.add_subcommand("set", "image sets for gateways: locks, signs and writes them as one file");
+    set.set_help_flag("-h,--help", "this help");
+    set.footer("Examples:\n  whittle set lock\n  whittle set bundle --key site.key -o line7.whittle");
+    set.require_subcommand(1);
+
+    CLI::App& lock =
+        set_command(set, "lock", "builds or fetches every image of the set and pins it by digest",
+                    "  whittle set lock\n  whittle set lock --locked     fail if anything has changed", set_lock);
+    add_set_file(lock);
+    lock.add_flag("--locked", options.locked, "change nothing; fail when the set is not what the lock says");
+    add_http(lock, options.allow_http);
+    add_json(lock);
+
+    add_bundling(set_command(set, "bundle", "writes the locked images as one signed file, or as volumes",
+                             "  whittle set bundle --key site.key\n"
+                             "  whittle set bundle --key site.key --volume-size fat32 -o /media/stick/line7.whittle",
+                             set_bundle));
+    add_bundling(set_command(set, "delta", "the same, of what devices lack only",
+                             "  whittle set delta --have gw17.receipt --key site.key\n"
+                             "  whittle set delta --have-lock imageset-41.lock --key site.key",
+                             set_delta));
+
+    CLI::App& sign = set_command(set, "sign", "adds another signature to a bundle, in place",
+                                 "  whittle set sign line7.whittle --key second.key", set_sign);
+    add_bundles(sign);
+    add_keys(sign, "sign with this key; may be repeated");
+    add_json(sign);
+
+    CLI::App& verify = set_command(set, "verify", "reads a bundle back: every byte, and who signed it",
+                                   "  whittle set verify line7.whittle --trust imageset.trust.json", set_verify);
+    add_bundles(verify);
+    verify.add_option("--trust", options.trust, "which keys devices believe")->type_name("FILE");
+    add_json(verify);
+
+    CLI::App& keygen = set_command(set, "keygen", "makes a key that signs, and FILE.pub, which devices get to know",
+                                   "  whittle set keygen site.key", set_keygen);
+    keygen.add_option("FILE", options.output, "where the secret key goes")->required()->type_name("");
+    keygen.add_option("--algorithm", options.algorithm, "ed25519 or p256")
+        ->check(CLI::IsMember({"ed25519", "p256"}))
+        ->type_name("NAME");
+
+    CLI::App& trust = set_command(set, "trust", "writes which keys devices believe, or the next version of it",
+                                  "  whittle set trust --key a.pub --key b.pub --threshold 2\n"
+                                  "  whittle set trust --key c.pub --sign-with a.key --sign-with c.key",
+                                  set_trust);
+    add_set_file(trust);
+    add_keys(trust, "a public key that is believed; may be repeated");
+    trust.add_option("--threshold", options.threshold, "so many of them must sign (default: 1)")->type_name("N");
+    trust.add_option("--sign-with", options.signing_keys, "secret keys of the version before, and of this one")
+        ->allow_extra_args(false)
+        ->type_name("FILE");
+    trust.add_option("--set", options.set_name, "the set's name, when its file is not here")->type_name("NAME");
+    trust.add_option("--trust", options.trust, "where it is (default: beside the set)")->type_name("FILE");
+
+    CLI::App& out = set_command(set, "export", "writes the images of a whole bundle for other tools",
+                                "  whittle set export line7.whittle --to oci:images\n"
+                                "  whittle set export line7.whittle --to registry:registry.example:5000",
+                                set_export);
+    add_bundles(out);
+    out.add_option("--to", options.output, "`oci:DIR`, `archives:DIR` or `registry:HOST`")
+        ->required()
+        ->type_name("KIND:PLACE");
+    add_http(out, options.allow_http);
   }
 
   static ImageOptions with_json(const Parsed& parsed) {

@@ -9,6 +9,7 @@ endif()
 set(base_may "")
 set(oci_may base)
 set(bundle_may oci base)
+set(sets_may bundle oci base)
 set(plan_may base)
 set(proof_may base)
 set(server_may base)
@@ -16,8 +17,8 @@ set(detectors_may plan server base)
 set(builder_may plan proof server base)
 set(layers_may oci plan base)
 set(registry_may oci base)
-set(cli_may base oci bundle plan proof server detectors builder layers registry)
-set(folders base oci bundle plan proof server detectors builder layers registry cli)
+set(cli_may base oci bundle sets plan proof server detectors builder layers registry)
+set(folders base oci bundle sets plan proof server detectors builder layers registry cli)
 
 # Header pattern → the only place (a regular expression over paths) that may include it.
 set(sole_users
