@@ -194,6 +194,7 @@ BundleReader::BundleReader(std::span<const fs::path> files) : state_(std::make_u
   }
 }
 
+BundleReader::BundleReader(BundleReader&&) noexcept = default;
 BundleReader::~BundleReader() = default;
 
 const Root& BundleReader::root() const {

@@ -20,6 +20,7 @@ class BundleReader : public oci::BlobSource {
   // order. Throws Error(refused) for a file that is no bundle, and for volumes of another bundle; names the volumes
   // that are missing.
   explicit BundleReader(std::span<const fs::path> files);
+  BundleReader(BundleReader&&) noexcept;
   ~BundleReader() override;
 
   const Root& root() const;

@@ -10,7 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/delivery.hpp"
 #include "cli/set_images.hpp"
-#include "sets/bundle_plan.hpp"
+#include "sets/fleet.hpp"
 
 namespace whittle::cli {
 
@@ -146,40 +146,78 @@ std::vector<fs::path> paths_of(const std::vector<std::string>& texts) {
   return {texts.begin(), texts.end()};
 }
 
-int write_it(const SetOptions& options, const sets::ImageSet& set, std::span<const bundle::Receipt> have,
-             const sets::Lock& lock, oci::Layout& store, Session& session) {
-  sets::Profile profile = set.profile(options.profile);
-  if (!options.volume_size.empty()) {
-    const std::optional<std::uint64_t> size = parse_size(options.volume_size);
-    if (!size && options.volume_size != "fat32") {
-      throw Error(Exit::usage, cat(backticked(options.volume_size), " is no size")).hint("as `4GiB`, or `fat32`");
-    }
-    profile.volume_size = size ? *size : 0xFFFFFFFF;
-  }
+std::uint64_t volume_size_of(const SetOptions& options, const sets::Profile& profile) {
+  if (options.volume_size.empty()) return profile.volume_size;
+  if (options.volume_size == "fat32") return 0xFFFFFFFF;
+  const std::optional<std::uint64_t> size = parse_size(options.volume_size);
+  if (!size)
+    throw Error(Exit::usage, cat(backticked(options.volume_size), " is no size")).hint("as `4GiB`, or `fat32`");
+  return *size;
+}
+
+// Signs the root, writes the volumes, and reads them back.
+bundle::BundleReader write_signed(bundle::Root root, const fs::path& target, const SetOptions& options,
+                                  const oci::BlobSource& blobs, Session& session) {
   const std::vector<bundle::SigningKey> keys = read_keys(options.keys);
   if (keys.empty()) throw Error(Exit::usage, "a bundle is signed").hint("name a key with `--key FILE`");
-  bundle::BundlePlan plan{.root = sets::plan_bundle(lock, profile, have, store.blobs()),
-                          .trust = read_chain(trust_path(options)),
-                          .signatures = {}};
+  bundle::BundlePlan plan{.root = std::move(root), .trust = read_chain(trust_path(options)), .signatures = {}};
   const std::string text = plan.root.encode();
   for (const bundle::SigningKey& key : keys) plan.signatures.push_back(key.sign(text));
   std::sort(plan.signatures.begin(), plan.signatures.end(), [](const auto& a, const auto& b) { return a.key < b.key; });
-
-  const fs::path target =
-      options.output.empty() ? fs::path(cat(set.name, "-", set.epoch, ".whittle")) : fs::path(options.output);
   session.events().emit(
       StageStarted{"bundle", cat(plan.root.images.size(), " images, ", plan.root.blobs.size(), " blobs")});
-  const std::vector<fs::path> files =
-      bundle::write_bundle(plan, store.blobs(), target, session.events(), session.stop());
+  const std::vector<fs::path> files = bundle::write_bundle(plan, blobs, target, session.events(), session.stop());
   // What was written has left the page cache: this reads the medium, which may lie about its size.
-  const bundle::BundleReader written(files);
+  bundle::BundleReader written(files);
   session.events().emit(StageStarted{"verify", "reading the medium back"});
   written.verify(session.events(), session.stop());
   warn_of_missing_signatures(newest(plan.trust), written.signed_root(), session);
   session.events().info(cat(human_size(written.size()), files.size() == 1 ? "" : cat(" in ", files.size(), " volumes"),
                             ", epoch ", plan.root.epoch));
-  print(written, options, session);
-  return 0;
+  return written;
+}
+
+// The set, its lock, and the store with what the lock names for these platforms.
+struct LockedSet {
+  sets::ImageSet set;
+  sets::Lock lock;
+  oci::Layout store;
+
+  LockedSet(const SetOptions& options, Session& session)
+      : set(read_set_file(options)), lock(read_lock(lock_path(options))), store(session.open_store()) {
+    lock.require_match(set, backticked(lock_path(options).native()));
+  }
+};
+
+std::vector<bundle::Receipt> read_receipts(const SetOptions& options) {
+  std::vector<bundle::Receipt> receipts;
+  for (const std::string& file : options.have) {
+    receipts.push_back(bundle::Receipt::decode(read_file(file), backticked(file)));
+  }
+  return receipts;
+}
+
+Json json_of(const sets::ProfilePlan& plan) {
+  Json devices = Json::array();
+  for (const sets::DevicePlan& device : plan.devices) {
+    devices.push_back({{"device", device.device},
+                       {"current", device.is_current},
+                       {"missingBlobs", device.missing_blobs},
+                       {"missing", device.missing_bytes}});
+  }
+  return {{"profile", plan.profile->name},
+          {"platform", plan.profile->platform.str()},
+          {"carried", plan.carried_bytes()},
+          {"devices", std::move(devices)}};
+}
+
+void print(const sets::ProfilePlan& plan, Session& session) {
+  session.out() << plan.profile->name << "  " << plan.profile->platform.str() << "  "
+                << (plan.have.empty() ? "nothing to carry" : human_size(plan.carried_bytes())) << "\n";
+  for (const sets::DevicePlan& device : plan.devices) {
+    session.out() << "  " << printable(device.device) << "  "
+                  << (device.is_current ? "is up to date" : cat("lacks ", human_size(device.missing_bytes))) << "\n";
+  }
 }
 
 }  // namespace
@@ -206,22 +244,46 @@ int set_lock(const SetOptions& options, Session& session) {
 }
 
 int set_bundle(const SetOptions& options, Session& session) {
-  const sets::ImageSet set = read_set_file(options);
-  const sets::Lock lock = read_lock(lock_path(options));
-  lock.require_match(set, backticked(lock_path(options).native()));
-  const sets::Profile& profile = set.profile(options.profile);
-  oci::Layout store = session.open_store();
-  bring_locked_images(lock, profile.platform, store, options.allow_http, session);
-  std::vector<bundle::Receipt> have;
-  for (const std::string& file : options.have) {
-    have.push_back(bundle::Receipt::decode(read_file(file), backticked(file)));
-  }
+  LockedSet locked(options, session);
+  const sets::Profile& profile = locked.set.profile(options.profile);
+  bring_locked_images(locked.lock, profile.platform, locked.store, options.allow_http, session);
+  std::vector<bundle::Receipt> have = read_receipts(options);
   for (const std::string& file : options.have_locks) {
     const sets::Lock earlier = read_lock(file);
-    bring_locked_images(earlier, profile.platform, store, options.allow_http, session);
-    have.push_back(receipt_of(earlier, profile, store.blobs()));
+    bring_locked_images(earlier, profile.platform, locked.store, options.allow_http, session);
+    have.push_back(receipt_of(earlier, profile, locked.store.blobs()));
   }
-  return write_it(options, set, have, lock, store, session);
+  bundle::Root root = sets::plan_bundle(locked.lock, profile, have, locked.store.blobs());
+  root.volume_size = volume_size_of(options, profile);
+  const fs::path target =
+      options.output.empty() ? fs::path(cat(root.set, "-", root.epoch, ".whittle")) : fs::path(options.output);
+  print(write_signed(std::move(root), target, options, locked.store.blobs(), session), options, session);
+  return 0;
+}
+
+int set_plan_fleet(const SetOptions& options, Session& session) {
+  LockedSet locked(options, session);
+  for (const sets::Profile& profile : locked.set.profiles) {
+    bring_locked_images(locked.lock, profile.platform, locked.store, options.allow_http, session);
+  }
+  const std::vector<sets::ProfilePlan> plans =
+      sets::plan_fleet(locked.set, locked.lock, read_receipts(options), locked.store.blobs());
+  Json list = Json::array();
+  for (const sets::ProfilePlan& plan : plans) {
+    list.push_back(json_of(plan));
+    if (!options.json) print(plan, session);
+    if (options.keys.empty() || plan.have.empty()) continue;
+    bundle::Root root = plan.root;
+    root.volume_size = volume_size_of(options, *plan.profile);
+    const fs::path file = fs::path(options.output) / cat(root.set, "-", root.epoch, "-", root.profile, ".whittle");
+    const bundle::BundleReader written = write_signed(std::move(root), file, options, locked.store.blobs(), session);
+    for (const fs::path& one : written.files()) {
+      list.back()["files"].push_back(one.native());
+      if (!options.json) session.out() << "  " << one.native() << "\n";
+    }
+  }
+  if (options.json) session.out() << pretty_json({{"schema", "whittle.fleet/v1"}, {"profiles", std::move(list)}});
+  return 0;
 }
 
 int set_delta(const SetOptions& options, Session& session) {

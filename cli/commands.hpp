@@ -109,6 +109,7 @@ int doctor(const DoctorOptions& options, Session& session);
 int set_lock(const SetOptions& options, Session& session);
 int set_bundle(const SetOptions& options, Session& session);
 int set_delta(const SetOptions& options, Session& session);
+int set_plan_fleet(const SetOptions& options, Session& session);
 int set_sign(const SetOptions& options, Session& session);
 int set_verify(const SetOptions& options, Session& session);
 int set_keygen(const SetOptions& options, Session& session);

@@ -462,6 +462,22 @@ class Tree {
                              "  whittle set delta --have-lock imageset-41.lock --key site.key",
                              set_delta));
 
+    CLI::App& fleet =
+        set_command(set, "plan-fleet", "says what one medium must carry to serve many devices, and writes it",
+                    "  whittle set plan-fleet receipts/*\n"
+                    "  whittle set plan-fleet receipts/* --key site.key -o /media/stick",
+                    set_plan_fleet);
+    fleet.add_option("RECEIPT", options.have, "of a device")->required()->type_name("");
+    fleet.add_option("--file", options.file, "the set (default: imageset.toml)")->type_name("FILE");
+    add_keys(fleet, "write the bundles, signed with this key; may be repeated");
+    fleet.add_option("--trust", options.trust, "which keys devices believe (default: beside the set)")
+        ->type_name("FILE");
+    fleet.add_option("--volume-size", options.volume_size, "cut them into files of at most this size")
+        ->type_name("SIZE");
+    fleet.add_option("-o,--output", options.output, "the folder that they go to (default: this one)")->type_name("DIR");
+    add_http(fleet, options.allow_http);
+    add_json(fleet);
+
     CLI::App& sign = set_command(set, "sign", "adds another signature to a bundle, in place",
                                  "  whittle set sign line7.whittle --key second.key", set_sign);
     add_bundles(sign);

@@ -223,6 +223,32 @@ class Sets(WhittleTestCase):
         self.assertIn("carries only what one device lacks", refused.stderr)
         self.assertIn("error: a delta needs to know what the device has", self.set("delta", "--key", "site.key", expect=2).stderr)
 
+    def receipt(self, device, layout_of=()):
+        blobs = sorted(blob for file in layout_of for blob, _ in self.blobs_of(file))
+        receipt = {"format": 1, "device": device, "compatible": "", "platform": f"linux/{self.architecture()}", "set": "line7",
+                   "epoch": 1, "generation": 1, "compressor": "", "free": 0, "blobs": blobs, "images": []}  # fmt: skip
+        path = self.site / f"{device}.receipt"
+        path.write_text(json.dumps({"format": 1, "receipt": json.dumps(receipt)}))
+        return path
+
+    def architecture(self):
+        return {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+
+    def test_one_medium_serves_many_devices(self):
+        self.prepare()
+        (file,) = self.bundle()
+        self.write_set(epoch=2)
+        self.write_program("sensor", "cold")
+        self.set("lock")
+        updated, new = self.receipt("gw-1", [file]), self.receipt("gw-2")
+        said = self.set("plan-fleet", updated, new, "--json").json["profiles"][0]
+        missing = {device["device"]: device["missing"] for device in said["devices"]}
+        self.assertLess(missing["gw-1"], missing["gw-2"])
+        self.assertEqual(said["carried"], missing["gw-2"])
+        written = self.set("plan-fleet", updated, "--key", "site.key", "-o", "stick").stdout
+        self.assertIn("  stick/line7-2-default.whittle\n", written)
+        self.set("verify", "stick/line7-2-default.whittle", "--trust", "imageset.trust.json")
+
     def test_a_bundle_is_exported_for_other_tools(self):
         self.prepare()
         (file,) = self.bundle()
