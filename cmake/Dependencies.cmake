@@ -15,7 +15,7 @@ find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)                           # cli/op
 find_path(DOCTEST_INCLUDE doctest/doctest.h REQUIRED)                   # tests/
 
 # libzstd is linked statically: its version decides the bytes of every layer, so it travels with the
-# program instead of being the host's (docs/design/layers.md). layers/zstd_frames.cpp
+# program instead of being the host's (docs/design/layers.md). base/zstd_frames.cpp
 find_library(ZSTD_STATIC libzstd.a REQUIRED)
 find_path(ZSTD_INCLUDE zstd.h REQUIRED)
 add_library(zstd_static STATIC IMPORTED)

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/parallel.hpp"
-#include "layers/zstd_frames.hpp"
+#include "base/zstd_frames.hpp"
 
 namespace whittle::layers {
 

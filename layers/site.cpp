@@ -7,7 +7,7 @@
 #include "base/text.hpp"
 #include "layers/gzip_sink.hpp"
 #include "layers/root_builder.hpp"
-#include "layers/zstd_frames.hpp"
+#include "base/zstd_frames.hpp"
 
 namespace whittle::layers {
 

@@ -24,7 +24,7 @@ set(folders base oci bundle sets plan proof server detectors builder layers regi
 set(sole_users
   "archive(_entry)?\\.h=base/archive\\.cpp"
   "openssl/=(base/digest|bundle/keys)\\.cpp"
-  "zstd.*\\.h=layers/zstd_frames\\.cpp"
+  "zstd.*\\.h=base/zstd_frames\\.cpp"
   "zlib\\.h=layers/gzip_sink\\.cpp"
   "isa-l/=layers/crc64\\.cpp"
   "curl/=registry/curl_transport\\.cpp"

@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "layers/gzip_sink.hpp"
 #include "layers/root_builder.hpp"
-#include "layers/zstd_frames.hpp"
+#include "base/zstd_frames.hpp"
 
 using namespace whittle;
 using namespace whittle::layers;

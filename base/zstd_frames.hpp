@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,7 +10,7 @@
 #include "base/digest.hpp"
 #include "base/stream.hpp"
 
-namespace whittle::layers {
+namespace whittle {
 
 // Bytes of input in every frame of a plain layer but the last, and the most of any frame.
 inline constexpr std::size_t kFrameSize = 1 << 20;
@@ -52,7 +53,45 @@ class PackedText {
 // What a frame holds, at most `limit` bytes; throws Error naming `what` for one that is broken or holds more.
 std::string unpack_frame(std::string_view frame, std::uint64_t limit, std::string_view what);
 
+// Takes a stream of zstd frames apart, without a seek and in memory that does not grow with it. For hostile streams.
+class FrameReader {
+ public:
+  // Borrows. With `packed`, the stream's bytes as they are pass through it: never any past what was read, and all of a
+  // frame when its end was. A frame that needs a larger window than 2^`window_log` bytes is refused.
+  FrameReader(Source& source, std::string what, Sink* packed = nullptr, int window_log = 27);
+  ~FrameReader();
+
+  // At the beginning of the next frame, whose former one is read to its end; false at the end of the stream. Throws
+  // Error(registry_content) naming `what` for bytes that are no frame.
+  bool next();
+  // Of a frame that readers pass over, and that holds what its writer liked: its number, 0 to 15.
+  std::optional<unsigned> skippable() const;
+  // The content of the present frame, decompressed unless it is skippable; 0 at its end.
+  std::size_t read(std::span<std::byte> room);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Compresses a stream of any length into one frame; its bytes depend on the content, not on how it was cut into writes.
+class FrameSink : public Sink {
+ public:
+  // Borrows. Readers need 2^`window_log` bytes.
+  FrameSink(Sink& out, int level, int window_log);
+  ~FrameSink() override;
+  void write(Bytes bytes) override;
+  void finish() override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// "zstd 1.5.4": the library whose bytes all of these are.
+std::string compressor_version();
+
 // libzstd's version and every parameter that decides the bytes.
 std::string frame_identity(int level);
 
-}  // namespace whittle::layers
+}  // namespace whittle
