@@ -4,29 +4,6 @@ namespace whittle::server {
 
 namespace {
 
-enum class Part { good, beyond, broken };
-
-// `first-last`, `first-` or `-count`.
-Part parse_part(Text text, long long size, Range& range) {
-  const size_t dash = text.find('-');
-  if (dash == Text::kNone) return Part::broken;
-  const Text before = text.first(dash), after = text.from(dash + 1);
-  long long first = 0, last = size - 1;
-  if (before.empty()) {
-    long long count = 0;
-    if (!read_number(after, count)) return Part::broken;
-    if (count == 0 || size == 0) return Part::beyond;
-    first = count < size ? size - count : 0;
-  } else {
-    if (!read_number(before, first)) return Part::broken;
-    if (!after.empty() && (!read_number(after, last) || last < first)) return Part::broken;
-    if (first >= size) return Part::beyond;
-    if (last >= size) last = size - 1;
-  }
-  range = {first, last - first + 1};
-  return Part::good;
-}
-
 bool overlaps(const Ranges& ranges, const Range& range) {
   for (int i = 0; i < ranges.count; ++i) {
     const Range& other = ranges.list[i];
@@ -36,6 +13,26 @@ bool overlaps(const Ranges& ranges, const Range& range) {
 }
 
 }  // namespace
+
+RangePart parse_range_part(Text text, long long size, Range& range) {
+  const size_t dash = text.find('-');
+  if (dash == Text::kNone) return RangePart::broken;
+  const Text before = text.first(dash), after = text.from(dash + 1);
+  long long first = 0, last = size - 1;
+  if (before.empty()) {
+    long long count = 0;
+    if (!read_number(after, count)) return RangePart::broken;
+    if (count == 0 || size == 0) return RangePart::beyond;
+    first = count < size ? size - count : 0;
+  } else {
+    if (!read_number(before, first)) return RangePart::broken;
+    if (!after.empty() && (!read_number(after, last) || last < first)) return RangePart::broken;
+    if (first >= size) return RangePart::beyond;
+    if (last >= size) last = size - 1;
+  }
+  range = {first, last - first + 1};
+  return RangePart::good;
+}
 
 Ranges parse_ranges(Text header, long long size) {
   Ranges ranges;
@@ -47,10 +44,10 @@ Ranges parse_ranges(Text header, long long size) {
     const Text text = take_until(rest, ',').trimmed();
     if (text.empty()) continue;
     Range range;
-    const Part part = parse_part(text, size, range);
-    if (part == Part::broken) return Ranges();
-    is_any_beyond = is_any_beyond || part == Part::beyond;
-    if (part == Part::beyond) continue;
+    const RangePart part = parse_range_part(text, size, range);
+    if (part == RangePart::broken) return Ranges();
+    is_any_beyond = is_any_beyond || part == RangePart::beyond;
+    if (part == RangePart::beyond) continue;
     if (ranges.count == Ranges::kMost || overlaps(ranges, range)) return Ranges();
     ranges.list[ranges.count++] = range;
   }

@@ -20,6 +20,10 @@ struct Ranges {
   int count = 0;
 };
 
+// One of them: `first-last`, `first-` or `-count`. `beyond`: it begins after the file's end.
+enum class RangePart { good, beyond, broken };
+RangePart parse_range_part(Text text, long long size, Range& range);
+
 // `header` is the value of `Range`, of a file of `size` bytes. More parts than kMost, and parts that overlap, are
 // answered with the whole: only who attacks asks for them.
 Ranges parse_ranges(Text header, long long size);

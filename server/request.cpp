@@ -112,7 +112,6 @@ int read_field(Text name, Text value, Request& request, Framing& framing) {
       {"if-none-match", &Request::if_none_match},
       {"if-modified-since", &Request::if_modified_since},
       {"if-unmodified-since", &Request::if_unmodified_since},
-      {"accept", &Request::accept},
       {"accept-encoding", &Request::accept_encoding},
       {"sec-fetch-mode", &Request::fetch_mode},
   };
@@ -126,6 +125,12 @@ int read_field(Text name, Text value, Request& request, Framing& framing) {
     return is_same_word(value, "chunked") ? 0 : 400;
   }
   if (is_same_word(name, "connection")) read_connection(value, request);
+  // Lists may come in several fields (RFC 9110, 5.3), and Go's clients send one for each type. The first is enough to
+  // tell a person by.
+  if (is_same_word(name, "accept")) {
+    set_once(request.accept, value);
+    return 0;
+  }
   for (const Row& row : kRows) {
     if (is_same_word(name, row.name)) return set_once(request.*row.member, value) ? 0 : 400;
   }

@@ -20,6 +20,13 @@ int status_of(std::string_view head) {
 
 }  // namespace
 
+TEST_CASE("what is accepted may be said in several fields") {
+  Request request;
+  const std::string_view head = "GET / HTTP/1.1\r\nHost: a\r\nAccept: a/b\r\nAccept: c/d\r\n\r\n";
+  CHECK(parse_request(view(head), request) == 0);
+  CHECK(request.accept == "a/b");
+}
+
 TEST_CASE("a head is complete with its empty line") {
   CHECK(server::head_size(view("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b")) == 27);
   CHECK(server::head_size(view("GET / HTTP/1.1\r\nHost: a\r\n")) == 0);
