@@ -69,6 +69,16 @@ struct ReferrersOptions {
   std::string remove;  // --delete DIGEST
   bool allow_http = false, json = false;
 };
+struct GatewayServeOptions {
+  std::string store;  // --store; empty: the user's own
+  std::string listen = "127.0.0.1:5000";
+  std::string tls_certificate, tls_key;
+  std::vector<std::string> upstream, prefetch;
+  std::string cache;  // --cache; empty: below the user's
+  std::string limit_rate;
+  unsigned connections = 0;  // 0: as many as it takes by itself
+  bool allow_http = false;
+};
 
 struct SetOptions {
   std::string file = "imageset.toml";
@@ -105,6 +115,7 @@ int logout(const LoginOptions& options, Session& session);
 int tags(const ImageOptions& options, Session& session);
 int copy(const CopyOptions& options, Session& session);
 int referrers(const ReferrersOptions& options, Session& session);
+int gateway_serve(const GatewayServeOptions& options, Session& session);
 int doctor(const DoctorOptions& options, Session& session);
 int set_lock(const SetOptions& options, Session& session);
 int set_bundle(const SetOptions& options, Session& session);

@@ -28,6 +28,7 @@ struct Parsed {
   CopyOptions copy;
   ReferrersOptions referrers;
   SetOptions set;
+  GatewayServeOptions gateway_serve;
   bool json = false;
   std::function<int(Session&)> command;
 };
@@ -72,6 +73,7 @@ class Tree {
     add_referrers();
     add_login();
     add_set();
+    add_gateway();
     add_doctor();
     add_cache();
   }
@@ -376,6 +378,45 @@ class Tree {
                             });
     app.add_option("DIR", parsed_->doctor.build.folder, "a source tree")->type_name("");
     add_json(app);
+  }
+
+  void add_gateway() {
+    CLI::App& app = *app_.add_subcommand("gateway", "what a device does with the images of its site");
+    app.set_help_flag("-h,--help", "this help");
+    app.footer("Examples:\n  whittle gateway serve --store /var/lib/gateway/store --listen :5000");
+    app.require_subcommand(1);
+    add_gateway_serve(app);
+  }
+
+  void add_gateway_serve(CLI::App& gateway) {
+    GatewayServeOptions& options = parsed_->gateway_serve;
+    CLI::App& app = *gateway.add_subcommand("serve", "a read-only registry from an OCI layout, until it is ended");
+    app.set_help_flag("-h,--help", "this help");
+    app.footer(
+        "Examples:\n  whittle gateway serve --store /var/lib/gateway/store --listen :5000\n"
+        "  whittle gateway serve --listen :5000 --upstream docker.io --prefetch docker.io/library/nginx:1");
+    app.callback([p = parsed_.get()] {
+      p->command = [p](Session& session) { return gateway_serve(p->gateway_serve, session); };
+    });
+    app.add_option("--store", options.store, "the layout (default: whittle's own store)")->type_name("DIR");
+    app.add_option("--listen", options.listen,
+                   "where clients connect (default: 127.0.0.1:5000); `:5000`: from anywhere")
+        ->type_name("ADDRESS:PORT");
+    app.add_option("--tls-cert", options.tls_certificate,
+                   "serve https with this certificate, its chain in the same file")
+        ->type_name("FILE");
+    app.add_option("--tls-key", options.tls_key, "and with its key")->type_name("FILE");
+    app.add_option("--upstream", options.upstream, "fetch what is missing from this registry; may be repeated")
+        ->allow_extra_args(false)
+        ->type_name("HOST");
+    app.add_option("--prefetch", options.prefetch, "fetch this image before anybody asks; may be repeated, in order")
+        ->allow_extra_args(false)
+        ->type_name("IMAGE");
+    app.add_option("--cache", options.cache, "a layout for what comes from upstream (default: in whittle's cache)")
+        ->type_name("DIR");
+    app.add_option("--connections", options.connections, "clients at a time (default: 512)")->type_name("NUMBER");
+    add_rate(app, options.limit_rate);
+    add_http(app, options.allow_http);
   }
 
   void add_cache() {

@@ -10,6 +10,7 @@ set(base_may "")
 set(oci_may base)
 set(bundle_may oci base)
 set(sets_may bundle oci base)
+set(gateway_may bundle oci server base)
 set(plan_may base)
 set(proof_may base)
 set(server_may base)
@@ -17,13 +18,13 @@ set(detectors_may plan server base)
 set(builder_may plan proof server base)
 set(layers_may oci plan base)
 set(registry_may oci base)
-set(cli_may base oci bundle sets plan proof server detectors builder layers registry)
-set(folders base oci bundle sets plan proof server detectors builder layers registry cli)
+set(cli_may base oci bundle sets gateway plan proof server detectors builder layers registry)
+set(folders base oci bundle sets gateway plan proof server detectors builder layers registry cli)
 
 # Header pattern → the only place (a regular expression over paths) that may include it.
 set(sole_users
   "archive(_entry)?\\.h=base/archive\\.cpp"
-  "openssl/=(base/digest|bundle/keys)\\.cpp"
+  "openssl/=(base/digest|bundle/keys|gateway/serve_stream)\\.cpp"
   "zstd.*\\.h=base/zstd_frames\\.cpp"
   "zlib\\.h=layers/gzip_sink\\.cpp"
   "isa-l/=layers/crc64\\.cpp"

@@ -15,6 +15,7 @@ import (
 )
 
 var commands = map[string]func(arguments []string) (any, error){
+	"crane":       craneCommand,
 	"estargz":     estargzCommand,
 	"ignore":      ignoreCommand,
 	"podman":      podmanCommand,
@@ -25,6 +26,7 @@ var commands = map[string]func(arguments []string) (any, error){
 }
 
 var errUsage = errors.New(`usage:
+  oracle crane HOST:PORT/NAME[:TAG] [--insecure] [--pages N] [--artifact-type TYPE]
   oracle estargz BLOB [--toc-digest DIGEST]
   oracle ignore '{"file": TEXT, "paths": [PATH]}'
   oracle podman BLOB --annotations JSON --store FOLDER
