@@ -98,6 +98,11 @@ std::string TrustChain::encode() const {
   return canonical_json({{"format", 1}, {"trust", std::move(list)}});
 }
 
+Trust TrustChain::newest() const {
+  if (documents.empty()) refuse("the chain of trust documents", "it holds none");
+  return follow(Trust::decode(documents.front().text, "the first trust document"), *this);
+}
+
 Trust follow(const Trust& pinned, const TrustChain& chain) {
   Trust trust = pinned;
   for (const SignedText& one : chain.documents) {

@@ -41,6 +41,8 @@ struct TrustChain {
 
   static TrustChain decode(std::string_view json, std::string_view what);
   std::string encode() const;
+  // Where the chain leads, its first document being believed. Throws Error(refused) when it is broken, or empty.
+  Trust newest() const;
 };
 
 // From `pinned` along the chain as far as it goes: documents up to the pinned version are passed over (one with the

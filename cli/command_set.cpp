@@ -90,11 +90,6 @@ bundle::TrustChain read_chain(const fs::path& path) {
   return chain;
 }
 
-bundle::Trust newest(const bundle::TrustChain& chain) {
-  const bundle::Trust first = bundle::Trust::decode(chain.documents.front().text, "the trust document");
-  return bundle::follow(first, chain);
-}
-
 std::vector<bundle::SigningKey> read_keys(const std::vector<std::string>& files) {
   std::vector<bundle::SigningKey> keys;
   for (const std::string& file : files) keys.push_back(bundle::SigningKey::from_file(file));
@@ -171,7 +166,7 @@ bundle::BundleReader write_signed(bundle::Root root, const fs::path& target, con
   bundle::BundleReader written(files);
   session.events().emit(StageStarted{"verify", "reading the medium back"});
   written.verify(session.events(), session.stop());
-  warn_of_missing_signatures(newest(plan.trust), written.signed_root(), session);
+  warn_of_missing_signatures(plan.trust.newest(), written.signed_root(), session);
   session.events().info(cat(human_size(written.size()), files.size() == 1 ? "" : cat(" in ", files.size(), " volumes"),
                             ", epoch ", plan.root.epoch));
   return written;
@@ -300,7 +295,7 @@ int set_sign(const SetOptions& options, Session& session) {
   for (const bundle::SigningKey& key : read_keys(options.keys)) bundle::sign_bundle(files, key);
   const bundle::BundleReader bundle(files);
   if (!bundle.trust().documents.empty()) {
-    warn_of_missing_signatures(newest(bundle.trust()), bundle.signed_root(), session);
+    warn_of_missing_signatures(bundle.trust().newest(), bundle.signed_root(), session);
   }
   print(bundle, options, session);
   return 0;
@@ -312,7 +307,7 @@ int set_verify(const SetOptions& options, Session& session) {
       StageStarted{"verify", cat("epoch ", bundle.root().epoch, " of ", backticked(bundle.root().set))});
   if (!options.trust.empty()) {
     const bundle::TrustChain chain = read_chain(options.trust);
-    const bundle::Trust trust = bundle.check_trust(newest(chain));
+    const bundle::Trust trust = bundle.check_trust(chain.newest());
     session.events().info(cat("signed by ", bundle::valid_signatures(trust, bundle.signed_root()), " of ",
                               trust.keys.size(), " trusted keys, ", trust.threshold, " needed"));
   } else {
@@ -350,7 +345,7 @@ int set_trust(const SetOptions& options, Session& session) {
   bundle::TrustChain chain;
   if (fs::exists(path)) {
     chain = read_chain(path);
-    next.version = newest(chain).version + 1;
+    next.version = chain.newest().version + 1;
   }
   bundle::Trust::decode(next.encode(), "the new trust document");
   bundle::SignedText document{next.encode(), {}};
@@ -358,7 +353,7 @@ int set_trust(const SetOptions& options, Session& session) {
     document.signatures.push_back(key.sign(document.text));
   if (!chain.documents.empty()) {
     const std::string what = cat("version ", next.version, " of the trust document");
-    bundle::require_signatures(newest(chain), document, cat(what, ", as version ", next.version - 1, " has it"));
+    bundle::require_signatures(chain.newest(), document, cat(what, ", as version ", next.version - 1, " has it"));
     bundle::require_signatures(next, document, what);
   }
   chain.documents.push_back(std::move(document));

@@ -78,6 +78,8 @@ TEST_CASE("a later document counts when the one before and its own keys signed i
   CHECK(follow(three, chain).version == 3);
   CHECK(follow(one, TrustChain::decode(chain.encode(), "the chain")).keys == three.keys);
   CHECK(follow(one, {}).version == 1);
+  CHECK(chain.newest().version == 3);
+  CHECK(error_of([] { TrustChain{}.newest(); }).exit() == Exit::refused);
 
   SUBCASE("the old keys did not sign") {
     chain.documents[1] = signed_by(two.encode(), {&keys.b});
