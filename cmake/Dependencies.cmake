@@ -5,6 +5,7 @@ pkg_check_modules(LibArchive REQUIRED IMPORTED_TARGET libarchive>=3.6)  # base/a
 pkg_check_modules(LibCrypto REQUIRED IMPORTED_TARGET libcrypto>=3)      # base/digest.cpp
 pkg_check_modules(LibSsl REQUIRED IMPORTED_TARGET libssl>=3)            # gateway/serve_stream.cpp
 pkg_check_modules(LibCurl REQUIRED IMPORTED_TARGET libcurl>=7.88)       # registry/curl_transport.cpp
+pkg_check_modules(DivSufSort REQUIRED IMPORTED_TARGET libdivsufsort>=2)  # bundle/matches.cpp
 pkg_check_modules(LibElf REQUIRED IMPORTED_TARGET libelf)               # proof/elf.cpp
 pkg_check_modules(LibGit2 REQUIRED IMPORTED_TARGET libgit2>=1.1)          # cli/version_control.cpp
 pkg_check_modules(IsaL REQUIRED IMPORTED_TARGET libisal>=2.30)          # layers/crc64.cpp

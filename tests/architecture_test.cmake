@@ -29,6 +29,7 @@ set(sole_users
   "zlib\\.h=layers/gzip_sink\\.cpp"
   "isa-l/=layers/crc64\\.cpp"
   "curl/=registry/curl_transport\\.cpp"
+  "divsufsort.*\\.h=bundle/matches\\.cpp"
   "(libelf|gelf|elf)\\.h=proof/elf\\.cpp"
   "git2\\.h=cli/version_control\\.cpp"
   "toml\\+\\+/=base/toml\\.cpp"
