@@ -9,7 +9,9 @@
 #include "bundle/writer.hpp"
 #include "cli/commands.hpp"
 #include "cli/delivery.hpp"
+#include "cli/image_source.hpp"
 #include "cli/set_images.hpp"
+#include "sets/deltas.hpp"
 #include "sets/fleet.hpp"
 
 namespace whittle::cli {
@@ -150,6 +152,28 @@ std::uint64_t volume_size_of(const SetOptions& options, const sets::Profile& pro
   return *size;
 }
 
+// Blobs of the store, and what was made for this bundle alone.
+class BundledBlobs : public oci::BlobSource {
+ public:
+  BundledBlobs(const oci::BlobStore& store, const fs::path& made) : store_(store), made_(made) {}
+  oci::BlobStore& made() { return made_; }
+
+  bool has(const Digest& digest, std::uint64_t size) const override { return source(digest, size).has(digest, size); }
+  std::string read(const oci::Descriptor& blob, std::uint64_t limit) const override {
+    return source(blob.digest, blob.size).read(blob, limit);
+  }
+  std::unique_ptr<Source> open(const oci::Descriptor& blob) const override {
+    return source(blob.digest, blob.size).open(blob);
+  }
+
+ private:
+  const oci::BlobStore& source(const Digest& digest, std::uint64_t size) const {
+    return made_.has(digest, size) ? made_ : store_;
+  }
+  const oci::BlobStore& store_;
+  oci::BlobStore made_;
+};
+
 // Signs the root, writes the volumes, and reads them back.
 bundle::BundleReader write_signed(bundle::Root root, const fs::path& target, const SetOptions& options,
                                   const oci::BlobSource& blobs, Session& session) {
@@ -170,6 +194,19 @@ bundle::BundleReader write_signed(bundle::Root root, const fs::path& target, con
   session.events().info(cat(human_size(written.size()), files.size() == 1 ? "" : cat(" in ", files.size(), " volumes"),
                             ", epoch ", plan.root.epoch));
   return written;
+}
+
+// The same for devices that have something: layers that can be made there are carried as what makes them.
+bundle::BundleReader write_delta(bundle::Root root, std::span<const bundle::Receipt> have, const fs::path& target,
+                                 const SetOptions& options, const oci::BlobStore& store, Session& session) {
+  const TemporaryFolder folder = temporary_store(session);
+  BundledBlobs blobs(store, folder.path());
+  if (!have.empty()) {
+    session.events().emit(
+        StageStarted{"delta", cat("from what ", have.size(), have.size() == 1 ? " device has" : " devices have")});
+    sets::add_deltas(root, have, store, blobs.made(), folder.path(), session.events(), session.stop());
+  }
+  return write_signed(std::move(root), target, options, blobs, session);
 }
 
 // The set, its lock, and the store with what the lock names for these platforms.
@@ -252,7 +289,7 @@ int set_bundle(const SetOptions& options, Session& session) {
   root.volume_size = volume_size_of(options, profile);
   const fs::path target =
       options.output.empty() ? fs::path(cat(root.set, "-", root.epoch, ".whittle")) : fs::path(options.output);
-  print(write_signed(std::move(root), target, options, locked.store.blobs(), session), options, session);
+  print(write_delta(std::move(root), have, target, options, locked.store.blobs(), session), options, session);
   return 0;
 }
 
@@ -271,7 +308,8 @@ int set_plan_fleet(const SetOptions& options, Session& session) {
     bundle::Root root = plan.root;
     root.volume_size = volume_size_of(options, *plan.profile);
     const fs::path file = fs::path(options.output) / cat(root.set, "-", root.epoch, "-", root.profile, ".whittle");
-    const bundle::BundleReader written = write_signed(std::move(root), file, options, locked.store.blobs(), session);
+    const bundle::BundleReader written =
+        write_delta(std::move(root), plan.have, file, options, locked.store.blobs(), session);
     for (const fs::path& one : written.files()) {
       list.back()["files"].push_back(one.native());
       if (!options.json) session.out() << "  " << one.native() << "\n";

@@ -218,6 +218,7 @@ class Sets(WhittleTestCase):
         said = self.set("delta", "--have-lock", "one.lock", "--key", "site.key", "-o", "d", "--json").json
         self.assertLess(said["size"], whole)
         self.assertGreater(said["asked"], 0)
+        self.assertEqual(said["rebuilt"], 1)
         self.set("verify", "d", "--trust", "imageset.trust.json")
         refused = self.set("export", "d", "--to", f"oci:{self.temporary / 'out'}", expect=2)
         self.assertIn("carries only what one device lacks", refused.stderr)
