@@ -108,7 +108,7 @@ class Comparison {
     for (const Parts& base : bases_) old.push_back(base.view());
     taken_.resize(bases_.size());
     const TarView fresh = target_.view();
-    const std::vector<std::optional<OldFile>> pairs = pair_files(old, fresh);
+    const std::vector<std::optional<Pair>> pairs = pair_files(old, fresh);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       if (!pairs[i]) continue;
       check_stop();

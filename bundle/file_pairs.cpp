@@ -29,9 +29,9 @@ bool may_resemble(std::uint64_t one, std::uint64_t other) {
   return (one < kSmall && other < kSmall) || (one / 10 < other && other / 10 < one);
 }
 
-class OldFiles {
+class FileIndex {
  public:
-  OldFiles(std::span<const TarView> old, const TarView& fresh) : old_(old), fresh_(fresh) {
+  FileIndex(std::span<const TarView> old, const TarView& fresh) : old_(old), fresh_(fresh) {
     std::unordered_set<std::uint64_t> sizes;
     std::unordered_set<std::string_view> paths;
     for (const TarEntry& entry : fresh.entries) {
@@ -51,22 +51,22 @@ class OldFiles {
     }
   }
 
-  std::optional<OldFile> find(const TarEntry& entry) const {
+  std::optional<Pair> find(const TarEntry& entry) const {
     const auto same_path = by_path_.find(entry.name);
     const bool has_path = same_path != by_path_.end() && old_entry(same_path->second).type == entry.type;
     if (!entry.is_file() || entry.size == 0) {
       if (!has_path) return std::nullopt;
-      return OldFile{same_path->second.tar, same_path->second.entry, true};
+      return Pair{same_path->second.tar, same_path->second.entry, true};
     }
     const Bytes content = content_of(fresh_, entry);
     if (has_path) {
       const Place place = same_path->second;
       const Bytes other = content_of(old_[place.tar], old_entry(place));
       if (std::equal(content.begin(), content.end(), other.begin(), other.end()))
-        return OldFile{place.tar, place.entry, true};
+        return Pair{place.tar, place.entry, true};
     }
     if (const auto same = by_content_.find(digest_of(content)); same != by_content_.end()) {
-      return OldFile{same->second.tar, same->second.entry, true};
+      return Pair{same->second.tar, same->second.entry, true};
     }
     std::optional<Place> best;
     if (has_path && old_entry(same_path->second).size > 0 &&
@@ -76,7 +76,7 @@ class OldFiles {
     if (!best) best = nearest_in(by_stem_, name_stem(entry.name), entry.size);
     if (!best && entry.size >= kLarge) best = nearest_in(by_kind_, kind_of(fresh_, entry), entry.size);
     if (!best) return std::nullopt;
-    return OldFile{best->tar, best->entry, false};
+    return Pair{best->tar, best->entry, false};
   }
 
  private:
@@ -142,9 +142,9 @@ std::string name_stem(std::string_view path) {
   return stem;
 }
 
-std::vector<std::optional<OldFile>> pair_files(std::span<const TarView> old, const TarView& fresh) {
-  const OldFiles files(old, fresh);
-  std::vector<std::optional<OldFile>> pairs;
+std::vector<std::optional<Pair>> pair_files(std::span<const TarView> old, const TarView& fresh) {
+  const FileIndex files(old, fresh);
+  std::vector<std::optional<Pair>> pairs;
   pairs.reserve(fresh.entries.size());
   for (const TarEntry& entry : fresh.entries) pairs.push_back(files.find(entry));
   return pairs;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.hpp"
+#include "bundle/tar_path.hpp"
 
 namespace whittle::bundle {
 
@@ -77,19 +78,6 @@ std::string name_in(std::string_view header) {
 }
 
 }  // namespace
-
-std::string clean_path(std::string_view path) {
-  std::vector<std::string> parts;
-  for (std::string& part : split(path, '/')) {
-    if (part.empty() || part == ".") continue;
-    if (part != "..") {
-      parts.push_back(std::move(part));
-    } else if (!parts.empty()) {
-      parts.pop_back();
-    }
-  }
-  return join(parts, "/");
-}
 
 std::vector<TarEntry> tar_entries(Bytes tar) {
   std::vector<TarEntry> entries;

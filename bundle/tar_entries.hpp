@@ -26,7 +26,4 @@ struct TarEntry {
 // In their order, without gaps from the beginning on; extended headers (PAX and GNU) belong to the entry after them.
 std::vector<TarEntry> tar_entries(Bytes tar);
 
-// "./a//b/../c/" and "/a/c" are both "a/c"; nothing leads above the root.
-std::string clean_path(std::string_view path);
-
 }  // namespace whittle::bundle

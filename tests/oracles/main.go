@@ -15,14 +15,16 @@ import (
 )
 
 var commands = map[string]func(arguments []string) (any, error){
-	"crane":       craneCommand,
-	"estargz":     estargzCommand,
-	"ignore":      ignoreCommand,
-	"podman":      podmanCommand,
-	"pull":        pullCommand,
-	"dual":        dualCommand,
-	"make-podman": makePodmanCommand,
-	"make-stargz": makeStargzCommand,
+	"crane":         craneCommand,
+	"estargz":       estargzCommand,
+	"ignore":        ignoreCommand,
+	"podman":        podmanCommand,
+	"pull":          pullCommand,
+	"dual":          dualCommand,
+	"make-podman":   makePodmanCommand,
+	"make-stargz":   makeStargzCommand,
+	"tar-patch":     tarPatchCommand,
+	"make-tar-diff": makeTarDiffCommand,
 }
 
 var errUsage = errors.New(`usage:
@@ -33,7 +35,9 @@ var errUsage = errors.New(`usage:
   oracle dual BLOB --store FOLDER [--annotations JSON] [--toc-digest DIGEST] [--diff-id DIGEST]
   oracle pull --src docker://HOST:PORT/NAME[:TAG] --store FOLDER [--partial]
   oracle make-podman TAR OUT [--level N]
-  oracle make-stargz TAR OUT [--chunk-size BYTES]`)
+  oracle make-stargz TAR OUT [--chunk-size BYTES]
+  oracle tar-patch PAYLOAD FOLDER OUT
+  oracle make-tar-diff NEW FOLDER NAME OUT`)
 
 func main() {
 	if reexec.Init() { // the storage library starts itself again to unpack below a chroot
