@@ -38,6 +38,10 @@ std::string random_name(std::string_view prefix) {
   return cat(prefix, hex_of(text_of(bytes)));
 }
 
+fs::path folder_of(const fs::path& path) {
+  return path.parent_path().empty() ? fs::path(".") : path.parent_path();
+}
+
 std::string read_descriptor(FileSource& source, const fs::path& path, std::uint64_t limit) {
   return read_all(source, limit, backticked(path.native()));
 }
@@ -129,6 +133,14 @@ void AtomicFile::commit(const fs::path& target, unsigned mode) {
   file_.reset();
 }
 
+void AtomicFile::commit_unsynced(const fs::path& target, unsigned mode) {
+  if (::fchmod(file_.get(), mode) != 0 || ::rename(temporary_.c_str(), target.c_str()) != 0) {
+    throw file_error("write", target);
+  }
+  temporary_.clear();
+  file_.reset();
+}
+
 void put_in_place(int file, const fs::path& from, const fs::path& target, unsigned mode) {
   if (::fchmod(file, mode) != 0 || ::fsync(file) != 0) throw file_error("write", target);
   if (::rename(from.c_str(), target.c_str()) != 0) throw file_error("write", target);
@@ -136,9 +148,15 @@ void put_in_place(int file, const fs::path& from, const fs::path& target, unsign
 }
 
 void write_file(const fs::path& path, std::string_view text, unsigned mode) {
-  AtomicFile file(path.parent_path().empty() ? fs::path(".") : path.parent_path());
+  AtomicFile file(folder_of(path));
   file.write(bytes_of(text));
   file.commit(path, mode);
+}
+
+void write_unsynced(const fs::path& path, std::string_view text, unsigned mode) {
+  AtomicFile file(folder_of(path));
+  file.write(bytes_of(text));
+  file.commit_unsynced(path, mode);
 }
 
 void make_folders(const fs::path& path) {

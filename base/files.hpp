@@ -72,6 +72,9 @@ class AtomicFile : public Sink {
   int descriptor() const { return file_.get(); }
   // Syncs, sets the mode, renames onto `target` (same file system; replaces what is there), syncs its folder.
   void commit(const fs::path& target, unsigned mode = 0644);
+  // The same without a sync: after a crash of the machine `target` may hold nothing, or half. For what can be made
+  // again, and carries its own digest or is read by nobody after a crash.
+  void commit_unsynced(const fs::path& target, unsigned mode = 0644);
 
  private:
   fs::path temporary_;
@@ -84,6 +87,8 @@ void put_in_place(int file, const fs::path& from, const fs::path& target, unsign
 
 // `AtomicFile` for a text that is in memory.
 void write_file(const fs::path& path, std::string_view text, unsigned mode = 0644);
+// The same by `commit_unsynced`.
+void write_unsynced(const fs::path& path, std::string_view text, unsigned mode = 0644);
 
 // Creates `path` and what is missing above it. An error names the folder that failed.
 void make_folders(const fs::path& path);

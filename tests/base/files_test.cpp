@@ -56,6 +56,15 @@ TEST_CASE("writing replaces what was there, also a file that is open elsewhere")
   CHECK(read_all(old, 10, "f") == "old");
 }
 
+TEST_CASE("a file that need not outlive a crash appears whole too, with its mode") {
+  const Folder folder;
+  write_unsynced(folder / "f", "old");
+  write_unsynced(folder / "f", "new", 0755);
+  CHECK(read_file(folder / "f") == "new");
+  CHECK((fs::status(folder / "f").permissions() & fs::perms::mask) == fs::perms(0755));
+  CHECK(folder.count() == 1);
+}
+
 TEST_CASE("a missing file is nothing, an unreadable one an error that names it") {
   const Folder folder;
   CHECK_FALSE(read_file_if_exists(folder / "none"));
