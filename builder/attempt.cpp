@@ -34,11 +34,12 @@ std::string name_of_sandbox(const StepRunner& runner) {
 
 }  // namespace
 
-Attempt::Attempt(const Setting& setting, WorkFolder& work, StepCache& cache, ProcessRunner& runner, EventSink& events,
-                 std::stop_token stop)
+Attempt::Attempt(const Setting& setting, WorkFolder& work, const StepCache& cache, KnownFiles& known,
+                 ProcessRunner& runner, EventSink& events, std::stop_token stop)
     : setting_(setting),
       work_(work),
       cache_(cache),
+      known_(known),
       runner_(runner),
       events_(events),
       stop_(std::move(stop)),
@@ -146,16 +147,56 @@ std::vector<plan::ReportedProgram> Attempt::run() {
       throw Error(Exit::transient, cat("cancelled before step ", backticked(steps[i].name)))
           .note("nothing was changed; the same command goes on from what is cached");
     }
-    const bool is_restored = hits_[i] && (i >= end || !steps[i].outputs.empty());
-    if (is_restored) {
-      restore(*hits_[i], places_.work);
+    if (is_restored(i, end)) {
+      const bool is_brought = bring_back(i, end);
       collect(*hits_[i]);
-      events_.verbose(cat(steps[i].name, ": from the cache"));
+      events_.verbose(cat(steps[i].name, is_brought ? ": from the cache" : ": stays in the cache"));
     } else if (i < end) {
       run_step(i);
     }
   }
   return std::move(reported_);
+}
+
+bool Attempt::is_restored(std::size_t step, std::size_t end) const {
+  return hits_[step] && (step >= end || !setting_.plan.steps[step].outputs.empty());
+}
+
+// Whether something of `output`, which `step` made, may be looked for in the work folder: by a later step that runs, by
+// one that makes something in it, or, when no later step says what it needs, after the last one.
+bool Attempt::is_needed(const std::string& output, std::size_t step, std::size_t end) const {
+  const std::vector<plan::Step>& steps = setting_.plan.steps;
+  const auto meets = [&](const std::string& other) {
+    return other == plan::kEverything || is_within(output, other) || is_within(other, output);
+  };
+  const auto meet = [&](const std::vector<std::string>& others) {
+    return std::any_of(others.begin(), others.end(), meets);
+  };
+  bool is_passed_over = false;
+  for (std::size_t i = step + 1; i < steps.size(); ++i) {
+    const bool is_read = meet(steps[i].needs);
+    if (meet(steps[i].outputs) || (is_read && i < end && !is_restored(i, end))) return true;
+    is_passed_over = is_passed_over || !is_read;
+  }
+  return !is_passed_over;
+}
+
+// False: some of it was left where it is.
+bool Attempt::bring_back(std::size_t step, std::size_t end) {
+  // Whoever gives a secret wants it looked for in all that is kept.
+  const Secrets* const secrets = setting_.options.secrets;
+  const bool needs_all = secrets != nullptr && !secrets->all().empty();
+  bool is_whole = true;
+  for (const std::string& output : setting_.plan.steps[step].outputs) {
+    std::vector<CachedFile> files = files_below(hits_[step]->files, output);
+    if (needs_all || is_needed(output, step, end)) {
+      cache_.restore(files, places_.work, known_);
+    } else {
+      is_whole = false;
+      std::move(files.begin(), files.end(), std::back_inserter(not_restored_));
+    }
+  }
+  return is_whole;
 }
 
 // A step that fails may have done its work: what fails last in a Makefile is often a manual page.
@@ -253,7 +294,12 @@ void Attempt::run_step(std::size_t index) {
   }
   if (beyond_inputs_.empty()) beyond_inputs_ = look_beyond(step, out, reported);
   if (beyond_inputs_.empty() && (!step.outputs.empty() || step.report != Report::none)) {
-    cache_.store(keys_[index], places_.work, step.outputs, facts_of(reported, sandbox), places_.work / "tmp");
+    CachedResult result{.files = {}, .facts = facts_of(reported, sandbox)};
+    for (const std::string& output : step.outputs) {
+      std::vector<CachedFile> files = cache_.take(places_.work, output, known_);
+      std::move(files.begin(), files.end(), std::back_inserter(result.files));
+    }
+    cache_.store(keys_[index], result);
   }
   for (const fs::path& mark : step.network ? fetch_marks(index) : std::vector<fs::path>{}) write_file(mark, "");
   reported_.insert(reported_.end(), reported.begin(), reported.end());

@@ -24,11 +24,13 @@ class Attempt {
     const FoundToolchain* toolchain;  // may be null
     std::string variant;              // part of the logs' names
   };
-  Attempt(const Setting& setting, WorkFolder& work, StepCache& cache, ProcessRunner& runner, EventSink& events,
-          std::stop_token stop);
+  Attempt(const Setting& setting, WorkFolder& work, const StepCache& cache, KnownFiles& known, ProcessRunner& runner,
+          EventSink& events, std::stop_token stop);
 
-  // Runs what has to run and returns what the tools reported. Afterwards the outputs lie in the work folder.
+  // Runs what has to run and returns what the tools reported. Afterwards the outputs lie in the work folder, but for
+  // those of `not_restored`, which the cache has and no step needed.
   std::vector<plan::ReportedProgram> run();
+  const std::vector<CachedFile>& not_restored() const { return not_restored_; }
   // What had to be done differently, as warnings.
   const std::vector<std::string>& warnings() const { return warnings_; }
   // A source file that a step has read though it is none of its inputs; empty: none. Then nothing was kept of that
@@ -41,6 +43,9 @@ class Attempt {
 
  private:
   bool is_fetched(std::size_t step) const;
+  bool is_restored(std::size_t step, std::size_t end) const;
+  bool is_needed(const std::string& output, std::size_t step, std::size_t end) const;
+  bool bring_back(std::size_t step, std::size_t end);
   std::string look_beyond(const plan::Step& step, const std::string& out,
                           const std::vector<plan::ReportedProgram>& reported) const;
   std::size_t first_not_needed() const;
@@ -60,13 +65,15 @@ class Attempt {
 
   Setting setting_;
   WorkFolder& work_;
-  StepCache& cache_;
+  const StepCache& cache_;
+  KnownFiles& known_;
   ProcessRunner& runner_;
   EventSink& events_;
   std::stop_token stop_;
   Places places_;
   std::vector<Digest> keys_;
   std::vector<std::optional<CachedResult>> hits_;
+  std::vector<CachedFile> not_restored_;
   std::vector<plan::ReportedProgram> reported_;
   std::vector<std::string> warnings_;
   std::string beyond_inputs_;

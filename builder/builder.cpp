@@ -51,7 +51,8 @@ std::string identity_of_ways(const plan::BuildPlan& plan, const Inputs& inputs) 
 class Search {
  public:
   Search(const plan::BuildPlan& plan, const Inputs& inputs, const Host& host, const Options& options,
-         ProcessRunner& runner, EventSink& events, const std::stop_token& stop, WorkFolder& work, StepCache& cache)
+         ProcessRunner& runner, EventSink& events, const std::stop_token& stop, WorkFolder& work,
+         const StepCache& cache)
       : plan_(plan),
         inputs_(inputs),
         host_(host),
@@ -104,7 +105,7 @@ class Search {
                      .options = options_,
                      .toolchain = way.toolchain,
                      .variant = variant_of(way)},
-                    work_, cache_, runner_, events_, stop_);
+                    work_, cache_, known_, runner_, events_, stop_);
     failure.step = making_step(plan);
     try {
       std::vector<plan::ReportedProgram> reported = attempt.run();
@@ -115,7 +116,8 @@ class Search {
       }
       const Digest& source = attempt.beyond_inputs().empty() ? inputs_.closure : inputs_.everything;
       keep_result(result_key(plan_, inputs_, source), plan_, reported,
-                  {std::move(warnings), attempt.sandbox(), options_.secrets}, work_, cache_);
+                  {std::move(warnings), attempt.sandbox(), options_.secrets, attempt.not_restored()}, work_, cache_,
+                  known_);
     } catch (const Error& error) {
       if (!attempt.failure().text.empty()) failure = attempt.failure();
       failure.text += text_of(error);
@@ -137,14 +139,18 @@ class Search {
   EventSink& events_;
   const std::stop_token& stop_;
   WorkFolder& work_;
-  StepCache& cache_;
+  const StepCache& cache_;
+  KnownFiles known_;
 };
 
 // The result for what the steps say that they read, or for the whole tree where a build has read more.
-std::optional<Built> kept(const plan::BuildPlan& plan, const Inputs& inputs, const Host& host, const StepCache& cache) {
+std::optional<Built> kept(const plan::BuildPlan& plan, const Inputs& inputs, const StepCache& cache,
+                          const std::shared_ptr<CacheInUse>& in_use) {
   const Digest narrow = result_key(plan, inputs, inputs.closure), wide = result_key(plan, inputs, inputs.everything);
-  std::optional<Built> built = kept_result(narrow, plan, inputs, host, cache);
-  return built || narrow == wide ? std::move(built) : kept_result(wide, plan, inputs, host, cache);
+  std::optional<Built> built = kept_result(narrow, plan, inputs, cache);
+  if (!built && narrow != wide) built = kept_result(wide, plan, inputs, cache);
+  if (built) built->keeps_files = in_use;
+  return built;
 }
 
 // How steps are confined decides whether they succeed, not what they make.
@@ -191,12 +197,14 @@ bool source_is_unchanged(const InputKey& found, const plan::BuildPlan& plan, con
 Built build(const plan::BuildPlan& plan, InputKey found, const Host& host, const Options& options,
             ProcessRunner& runner, EventSink& events, std::stop_token stop) {
   const Inputs& inputs = *found.inputs;
-  StepCache cache(host.cache / "steps", events);
-  if (std::optional<Built> built = kept(plan, inputs, host, cache)) return std::move(*built);
+  // Before anything is looked up: what is found stays there.
+  const auto in_use = std::make_shared<CacheInUse>(host.cache);
+  const StepCache cache(host.cache, events);
+  if (std::optional<Built> built = kept(plan, inputs, cache, in_use)) return std::move(*built);
 
   WorkFolder work(host.cache, inputs.source, events);
   // Whoever held the lock before may have built the same.
-  if (std::optional<Built> built = kept(plan, inputs, host, cache)) return std::move(*built);
+  if (std::optional<Built> built = kept(plan, inputs, cache, in_use)) return std::move(*built);
   const Deadline deadline(options.time_limit, stop);
   try {
     Search(plan, inputs, host, options, runner, events, deadline.token(), work, cache).run();
@@ -204,7 +212,7 @@ Built build(const plan::BuildPlan& plan, InputKey found, const Host& host, const
     if (!deadline.has_passed() || error.exit() != Exit::transient) throw;
     throw too_long(*options.time_limit, error);
   }
-  if (std::optional<Built> built = kept(plan, inputs, host, cache)) return std::move(*built);
+  if (std::optional<Built> built = kept(plan, inputs, cache, in_use)) return std::move(*built);
   throw Error(Exit::export_failed, "the result of the build was removed from the cache while it was read")
       .at(host.cache.native())
       .hint("run the same command again");

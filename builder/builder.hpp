@@ -1,7 +1,7 @@
 // Runs the steps of a plan and proves what they made.
 //
 // Work happens below `Host::cache`: `work/` holds the folder of a running build (removed when it is
-// let go), `steps/` the step cache, `logs/` full logs, `tools/` the tools' own caches. The source tree
+// let go), `steps/` and `objects/` what steps made, `logs/` full logs, `tools/` the tools' own caches. The source tree
 // is never written to. Several builds may run at once, also of the same tree.
 #pragma once
 
@@ -43,7 +43,7 @@ struct Built {
   std::vector<ProbedTool> tools;
   std::vector<std::string> warnings;
   std::string sandbox;  // what the steps ran in when this was made: "bubblewrap" or "none"; empty without steps
-  // Keeps the files of `artifacts` alive.
+  // Keeps the files of `artifacts` alive: as long as somebody has it `remove_leftovers` says that the cache is in use.
   std::shared_ptr<void> keeps_files;
 };
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/installed_data.hpp"
+#include "builder/proof_memory.hpp"
 #include "builder/proofs.hpp"
 #include "builder/sandbox.hpp"
 #include "builder/secrets.hpp"
@@ -111,47 +113,65 @@ plan::Artifact::Kind kind_of(const Output& output) {
   return plan::Artifact::Kind::asset;
 }
 
-plan::Artifact artifact_of(const CachedFile& file, const Output& output, const plan::BuildPlan& plan,
-                           const fs::path& folder, std::size_t number) {
+plan::Artifact artifact_of(const CachedFile& file, const Output& output, const std::string& origin,
+                           const StepCache& cache) {
   const bool is_program = output.kind == Output::Kind::program;
+  return {.file = file.link.empty() ? cache.place_of(file) : fs::path(),
+          .installed = cat(output.installed, file.path.substr(output.built.size())),
+          .mode = is_program || (file.mode & 0100U) != 0 ? 0755U : 0644U,
+          .origin = origin,
+          .kind = kind_of(output),
+          .link = file.link,
+          .digest = file.content.digest,
+          .size = file.content.size};
+}
+
+std::string origin_of(const Output& output, const plan::BuildPlan& plan) {
+  if (!output.shipped.empty()) return "whittle, its file server";
   const std::string step = step_of(plan, output.built);
-  const std::string origin = !output.shipped.empty() ? "whittle, its file server"
-                             : step.empty()          ? cat("the tree: ", output.built)
-                                                     : cat("step ", step);
-  plan::Artifact artifact{.file = folder / std::to_string(number),
-                          .installed = cat(output.installed, file.path.substr(output.built.size())),
-                          .mode = is_program || (file.mode & 0100U) != 0 ? 0755U : 0644U,
-                          .origin = origin,
-                          .kind = kind_of(output),
-                          .digest = file.digest,
-                          .size = file.size};
-  if (file.link.empty()) {
-    whittle::copy_file(file.stored, artifact.file);
-  } else {
-    artifact.file.clear();
-    artifact.link = file.link;
-  }
-  return artifact;
+  return step.empty() ? cat("the tree: ", output.built) : cat("step ", step);
 }
 
 // The loader and the libraries that dynamic programs bring along.
-void add_closure(Built& built, const CachedResult& kept, const fs::path& folder) {
+void add_closure(Built& built, const CachedResult& kept, const StepCache& cache) {
   for (const Json& library : kept.facts.at("closure")) {
     const auto file = std::find_if(kept.files.begin(), kept.files.end(), [&](const CachedFile& one) {
       return one.path == library.at("path").get<std::string>();
     });
     if (file == kept.files.end()) throw Error(Exit::bug, "a result has lost a library");
     built.artifacts.push_back(
-        {.file = folder / std::to_string(built.artifacts.size()),
+        {.file = cache.place_of(*file),
          .installed = library.at("installed").get<std::string>(),
          .mode = 0755,
          .origin = library.at("origin").get<std::string>(),
          .reason = library.at("why").get<std::string>(),
          .kind = library.at("runtime").get<bool>() ? plan::Artifact::Kind::runtime : plan::Artifact::Kind::dependency,
-         .digest = file->digest,
-         .size = file->size});
-    whittle::copy_file(file->stored, built.artifacts.back().file);
+         .digest = file->content.digest,
+         .size = file->content.size});
   }
+}
+
+// What the outputs hold, each path once.
+std::vector<CachedFile> files_of(const plan::BuildPlan& settled, const Making& making, const WorkFolder& work,
+                                 const StepCache& cache, KnownFiles& known) {
+  std::set<std::string> paths;
+  for (const Output& output : settled.outputs) paths.insert(output.built);
+  std::vector<CachedFile> files;
+  for (const std::string& path : paths) {
+    std::vector<CachedFile> found = files_below(making.not_restored, path);
+    if (found.empty()) found = cache.take(work.path(), path, known);
+    std::move(found.begin(), found.end(), std::back_inserter(files));
+  }
+  return files;
+}
+
+Proofs proved(const plan::BuildPlan& settled, const Making& making, const WorkFolder& work, const StepCache& cache,
+              KnownFiles& known) {
+  // Libraries are looked for beside those that need them.
+  cache.restore(making.not_restored, work.path(), known);
+  std::vector<fs::path> places;
+  for (const Output& output : settled.outputs) places.push_back(place_of(output, work));
+  return prove(settled, places);
 }
 
 // The zone that the image's own environment names is evidence too.
@@ -164,35 +184,37 @@ void add_needs_of_image(plan::RuntimeNeeds& needs, const plan::BuildPlan& plan) 
 }  // namespace
 
 void keep_result(const Digest& key, const plan::BuildPlan& plan, const std::vector<plan::ReportedProgram>& reported,
-                 Making making, const WorkFolder& work, const StepCache& cache) {
+                 Making making, const WorkFolder& work, const StepCache& cache, KnownFiles& known) {
   plan::BuildPlan settled = plan::settle(plan, reported);
   settled.outputs = with_installed_data(settled, work.path());
-  std::vector<fs::path> places;
-  std::vector<std::string> paths;
   for (const Output& output : settled.outputs) {
+    if (!files_below(making.not_restored, output.built).empty()) continue;
     make_empty_folder(output, work);
-    places.push_back(place_of(output, work));
+    const fs::path place = place_of(output, work);
     if (making.secrets != nullptr)
-      refuse_secret_in(places.back(), output.installed, step_of(plan, output.built), *making.secrets);
-    paths.push_back(output.built);
+      refuse_secret_in(place, output.installed, step_of(plan, output.built), *making.secrets);
   }
-  const Proofs proofs = prove(settled, places);
-  making.warnings.insert(making.warnings.end(), proofs.warnings.begin(), proofs.warnings.end());
-  for (const auto& [installed, library] : proofs.closure) paths.push_back(library.file.file.native());
-  std::sort(paths.begin(), paths.end());
-  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
-  const plan::RuntimeNeeds& needs = proofs.needs;
-  cache.store(key, work.path(), paths,
-              {{"reported", to_json(reported)},
-               {"data", data_to_json(settled)},
-               {"warnings", making.warnings},
-               {"sandbox", making.sandbox},
-               {"closure", to_json(proofs.closure)},
-               {"needs", {needs.certificates, needs.time_zones, needs.name_service}}},
-              work.path() / "tmp");
+  CachedResult result{.files = files_of(settled, making, work, cache, known)};
+  const ProofMemory memory(settled, result.files, cache);
+  std::optional<Proofs> proofs = memory.recall();
+  if (!proofs) memory.remember(*(proofs = proved(settled, making, work, cache, known)));
+  making.warnings.insert(making.warnings.end(), proofs->warnings.begin(), proofs->warnings.end());
+  std::set<std::string> libraries;
+  for (const auto& [installed, library] : proofs->closure) libraries.insert(library.file.file.native());
+  for (const std::string& path : libraries) {
+    if (!files_below(result.files, path).empty()) continue;
+    std::vector<CachedFile> found = cache.take(work.path(), path, known);
+    std::move(found.begin(), found.end(), std::back_inserter(result.files));
+  }
+  const plan::RuntimeNeeds& needs = proofs->needs;
+  result.facts = {
+      {"reported", to_json(reported)},       {"data", data_to_json(settled)},
+      {"warnings", making.warnings},         {"sandbox", making.sandbox},
+      {"closure", to_json(proofs->closure)}, {"needs", {needs.certificates, needs.time_zones, needs.name_service}}};
+  cache.store(key, result);
 }
 
-std::optional<Built> kept_result(const Digest& key, const plan::BuildPlan& plan, const Inputs& inputs, const Host& host,
+std::optional<Built> kept_result(const Digest& key, const plan::BuildPlan& plan, const Inputs& inputs,
                                  const StepCache& cache) {
   const std::optional<CachedResult> kept = cache.find(key);
   if (!kept) return std::nullopt;
@@ -208,11 +230,10 @@ std::optional<Built> kept_result(const Digest& key, const plan::BuildPlan& plan,
   built.needs = {.certificates = needs.at(0), .time_zones = needs.at(1), .name_service = needs.at(2)};
   add_needs_of_image(built.needs, plan);
 
-  const auto folder = std::make_shared<ResultFolder>(host.cache);
   for (const Output& output : built.plan.outputs) {
     const std::size_t before = built.artifacts.size();
-    for (const CachedFile& file : kept->files) {
-      if (file.path != output.built && !file.path.starts_with(cat(output.built, "/"))) continue;
+    const std::string origin = origin_of(output, built.plan);
+    for (const CachedFile& file : files_below(kept->files, output.built)) {
       const std::string below = file.path.substr(output.built.size());
       if (!file.link.empty() && leads_out(below, file.link)) {
         built.warnings.push_back(cat("the link ", backticked(cat(output.installed, below)), " to ",
@@ -220,15 +241,14 @@ std::optional<Built> kept_result(const Digest& key, const plan::BuildPlan& plan,
                                      " and is left out"));
         continue;
       }
-      built.artifacts.push_back(artifact_of(file, output, built.plan, folder->path(), built.artifacts.size()));
+      built.artifacts.push_back(artifact_of(file, output, origin, cache));
     }
     // A framework may load nothing of others.
     if (built.artifacts.size() == before && output.kind != Output::Kind::dependency) return std::nullopt;
   }
-  add_closure(built, *kept, folder->path());
+  add_closure(built, *kept, cache);
   std::sort(built.artifacts.begin(), built.artifacts.end(),
             [](const plan::Artifact& a, const plan::Artifact& b) { return a.installed < b.installed; });
-  built.keeps_files = folder;
   return built;
 }
 

@@ -27,7 +27,7 @@ void bring_shipped(const plan::BuildPlan& plan, const fs::path& work) {
     }
     const fs::path file = work / output.built;
     make_folders(file.parent_path());
-    write_file(file, text_of(server->program), 0755);
+    write_unsynced(file, text_of(server->program), 0755);
   }
 }
 

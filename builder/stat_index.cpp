@@ -18,28 +18,14 @@ namespace {
 constexpr std::string_view kMagic = "whittle.stat-index/1\n";
 constexpr std::uint64_t kMaximumIndex = 1 << 30;
 
-struct Signature {
-  std::uint64_t device = 0, inode = 0, size = 0;
-  std::int64_t modified = 0, changed = 0;
-
-  static Signature of(const struct stat& status) {
-    return {.device = status.st_dev,
-            .inode = status.st_ino,
-            .size = static_cast<std::uint64_t>(status.st_size),
-            .modified = nanoseconds(status.st_mtim),
-            .changed = nanoseconds(status.st_ctim)};
-  }
-  bool operator==(const Signature&) const = default;
-};
-
 struct Entry {
-  Signature signature;
+  FileSignature signature;
   std::int64_t recorded = 0;
   Digest digest;
   bool is_wanted = false;  // in this session
 
-  bool holds_for(const Signature& present) const {
-    return signature == present && signature.modified < recorded && signature.changed < recorded;
+  bool holds_for(const FileSignature& present) const {
+    return signature == present && signature.was_settled_at(recorded);
   }
 };
 
@@ -122,6 +108,14 @@ std::int64_t file_clock() {
   return nanoseconds(time);
 }
 
+FileSignature FileSignature::of(const struct stat& status) {
+  return {.device = status.st_dev,
+          .inode = status.st_ino,
+          .size = static_cast<std::uint64_t>(status.st_size),
+          .modified = nanoseconds(status.st_mtim),
+          .changed = nanoseconds(status.st_ctim)};
+}
+
 struct StatIndex::State {
   fs::path file;
   Entries entries;
@@ -156,7 +150,7 @@ Digest StatIndex::digest(const fs::path& path) {
 
 Digest StatIndex::digest(const fs::path& path, const struct stat& status) {
   Entry& entry = state_->entries[path.native()];
-  if (entry.holds_for(Signature::of(status))) {
+  if (entry.holds_for(FileSignature::of(status))) {
     entry.is_wanted = true;
     return entry.digest;
   }
@@ -167,7 +161,7 @@ Digest StatIndex::digest(const fs::path& path, const struct stat& status) {
     throw system_error(Exit::usage, cat("cannot read ", backticked(path.native())));
   }
   if (!S_ISREG(found.st_mode)) throw Error(Exit::usage, cat(backticked(path.native()), " is not a regular file"));
-  fresh.signature = Signature::of(found);
+  fresh.signature = FileSignature::of(found);
   FileSource source(std::move(opened), path);
   HashSink hash;
   copy(source, hash);
@@ -180,7 +174,7 @@ Digest StatIndex::digest(const fs::path& path, const struct stat& status) {
 void StatIndex::save() {
   if (!state_->is_changed) return;
   make_folders(state_->file.parent_path());
-  write_file(state_->file, encoded(state_->entries));
+  write_unsynced(state_->file, encoded(state_->entries));
   state_->is_changed = false;
 }
 

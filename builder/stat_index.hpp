@@ -18,6 +18,17 @@ namespace whittle::builder {
 // Now, by the clock that file systems stamp files with: coarser than others, so only it can say which came first.
 std::int64_t file_clock();
 
+// What tells that a file has changed, of what stat says.
+struct FileSignature {
+  std::uint64_t device = 0, inode = 0, size = 0;
+  std::int64_t modified = 0, changed = 0;
+
+  static FileSignature of(const struct stat& status);
+  // Whether what was read at `time` of the file clock is what the file holds as long as this stays the same.
+  bool was_settled_at(std::int64_t time) const { return modified < time && changed < time; }
+  bool operator==(const FileSignature&) const = default;
+};
+
 class StatIndex {
  public:
   // Loads `file`; a truncated or altered index (it carries its own digest) is dropped with a verbose note.

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -11,17 +12,22 @@ namespace whittle::builder {
 
 namespace {
 
-constexpr std::string_view kSchema = "whittle.step/1";
+constexpr std::string_view kSchema = "whittle.step/2";
+constexpr std::uint64_t kMaximumEntry = 1 << 30;
 
 Json to_json(const CachedFile& file) {
   // Paths may hold any bytes; JSON holds UTF-8.
   Json path = Json::array();
-  for (const char c : file.path) path.push_back(static_cast<unsigned char>(c));
-  return {{"path", is_utf8(file.path) ? Json(file.path) : path},
-          {"mode", file.mode},
-          {"digest", file.digest.str()},
-          {"size", file.size},
-          {"link", file.link}};
+  for (const char c : is_utf8(file.path) ? "" : file.path) path.push_back(static_cast<unsigned char>(c));
+  Json json = {{"path", is_utf8(file.path) ? Json(file.path) : path}, {"mode", file.mode}};
+  if (!file.link.empty()) {
+    json["link"] = file.link;
+    return json;
+  }
+  json["digest"] = file.content.digest.str();
+  json["size"] = file.content.size;
+  if (file.content.is_elf) json["elf"] = true;
+  return json;
 }
 
 std::string path_of(const Json& value) {
@@ -31,28 +37,20 @@ std::string path_of(const Json& value) {
   return path;
 }
 
-CachedFile from_json(const Json& json, const fs::path& stored) {
+CachedFile from_json(const Json& json) {
+  CachedFile file{.path = path_of(json.at("path")), .mode = json.at("mode").get<unsigned>()};
+  file.link = json.value("link", "");
+  if (!file.link.empty()) return file;
   const std::optional<Digest> digest = Digest::parse(json.at("digest").get<std::string>());
   if (!digest) throw Error(Exit::bug, "no digest");
-  return {.path = path_of(json.at("path")),
-          .mode = json.at("mode").get<unsigned>(),
-          .digest = *digest,
-          .size = json.at("size").get<std::uint64_t>(),
-          .link = json.at("link").get<std::string>(),
-          .stored = stored};
+  file.content = {.digest = *digest, .size = json.at("size").get<std::uint64_t>(), .is_elf = json.value("elf", false)};
+  return file;
 }
 
-bool is_intact(const CachedFile& file) {
-  if (!file.link.empty()) return true;
-  struct stat status {};
-  return ::stat(file.stored.c_str(), &status) == 0 && static_cast<std::uint64_t>(status.st_size) == file.size &&
-         digest_of_file(file.stored) == file.digest;
-}
-
-// Takes files into an entry that is being made.
+// Takes files in.
 class Taker {
  public:
-  explicit Taker(const fs::path& folder) : folder_(folder) {}
+  Taker(const Contents& contents, KnownFiles& known) : contents_(contents), known_(known) {}
 
   void take(const fs::path& from, const std::string& as) {
     const fs::file_status status = fs::symlink_status(from);
@@ -67,10 +65,8 @@ class Taker {
     if (fs::is_symlink(status)) {
       file.link = fs::read_symlink(from).native();
     } else {
-      file.stored = folder_ / std::to_string(files.size());
-      whittle::copy_file(from, file.stored);
-      file.digest = digest_of_file(file.stored);
-      file.size = fs::file_size(file.stored);
+      file.content = known_.content_of(from);
+      contents_.add(from, file.content.digest, file.content.size);
     }
     files.push_back(std::move(file));
   }
@@ -78,71 +74,68 @@ class Taker {
   std::vector<CachedFile> files;
 
  private:
-  const fs::path& folder_;
+  const Contents& contents_;
+  KnownFiles& known_;
 };
 
 }  // namespace
 
 std::optional<CachedResult> StepCache::find(const Digest& key) const {
-  const fs::path folder = folder_ / key.hex();
+  const fs::path place = folder_ / key.hex();
   try {
-    const std::optional<std::string> text = read_file_if_exists(folder / "entry.json");
+    const std::optional<std::string> text = read_file_if_exists(place, kMaximumEntry);
     if (!text) return std::nullopt;
-    const Json json = parse_json(*text, (folder / "entry.json").native());
-    const Json body = json_member<Json>(json, "body", "entry.json");
-    if (json_member<std::string>(json, "digest", "entry.json") == digest_of(canonical_json(body)).str() &&
-        body.at("schema") == kSchema) {
-      CachedResult result{.files = {}, .facts = body.at("facts")};
-      for (const Json& file : body.at("files")) {
-        result.files.push_back(from_json(file, folder / std::to_string(result.files.size())));
-      }
-      if (std::all_of(result.files.begin(), result.files.end(), is_intact)) return result;
+    const std::size_t line_end = text->find('\n');
+    const std::string_view body = std::string_view(*text).substr(line_end == std::string::npos ? 0 : line_end + 1);
+    if (std::string_view(*text).substr(0, line_end) == digest_of(body).str()) {
+      const Json json = parse_json(body, place.native());
+      CachedResult result{.files = {}, .facts = json.at("facts")};
+      for (const Json& file : json.at("files")) result.files.push_back(from_json(file));
+      const bool is_whole = std::all_of(result.files.begin(), result.files.end(), [&](const CachedFile& file) {
+        return !file.link.empty() || contents_.has(file.content.digest, file.content.size);
+      });
+      if (is_whole && json.at("schema") == kSchema) return result;
     }
   } catch (const Error&) {
   } catch (const Json::exception&) {
   }
-  events_.verbose(cat("dropped the damaged cache entry ", backticked(folder.native())));
-  remove_tree(folder);
+  events_.verbose(cat("dropped the damaged cache entry ", backticked(place.native())));
+  remove_tree(place);
   return std::nullopt;
 }
 
-void StepCache::store(const Digest& key, const fs::path& work, const std::vector<std::string>& paths, const Json& facts,
-                      const fs::path& scratch) const {
+std::vector<CachedFile> StepCache::take(const fs::path& work, const std::string& path, KnownFiles& known) const {
   try {
-    TemporaryFolder folder(scratch);
-    Taker taker(folder.path());
+    Taker taker(contents_, known);
     // What a path leads to is kept under its name, as when it is a link to the version that was made.
-    for (const std::string& path : paths) taker.take(fs::canonical(work / path), path);
-    Json files = Json::array();
-    for (const CachedFile& file : taker.files) files.push_back(to_json(file));
-    const Json body = {{"schema", kSchema}, {"files", files}, {"facts", facts}};
-    write_file(folder.path() / "entry.json",
-               canonical_json({{"digest", digest_of(canonical_json(body)).str()}, {"body", body}}));
-    make_folders(folder_);
-    const fs::path target = folder_ / key.hex();
-    std::error_code problem;
-    remove_tree(target);
-    fs::permissions(folder.path(), fs::perms(0755));
-    fs::rename(folder.path(), target, problem);
-    if (!problem) {
-      folder.release();
-    } else if (!fs::exists(target / "entry.json")) {  // otherwise another build has stored the same meanwhile
-      throw system_error(Exit::export_failed, cat("cannot write ", backticked(target.native())), problem.value());
-    }
+    taker.take(fs::canonical(work / path), path);
+    return std::move(taker.files);
   } catch (const fs::filesystem_error& error) {
     throw system_error(Exit::export_failed, cat("cannot keep ", backticked(error.path1().native())),
                        error.code().value());
   }
 }
 
-void restore(const CachedResult& result, const fs::path& work) {
-  for (const CachedFile& file : result.files) {
+void StepCache::store(const Digest& key, const CachedResult& result) const {
+  Json files = Json::array();
+  for (const CachedFile& file : result.files) files.push_back(to_json(file));
+  const std::string body = canonical_json({{"schema", kSchema}, {"files", std::move(files)}, {"facts", result.facts}});
+  make_folders(folder_);
+  const fs::path place = folder_ / key.hex();
+  // An older version kept folders.
+  if (fs::is_directory(fs::symlink_status(place))) remove_tree(place);
+  write_unsynced(place, cat(digest_of(body).str(), "\n", body));
+}
+
+void StepCache::restore(const std::vector<CachedFile>& files, const fs::path& work, KnownFiles& known) const {
+  fs::path folder;
+  for (const CachedFile& file : files) {
     const fs::path to = work / file.path;
-    make_folders(to.parent_path());
+    if (to.parent_path() != folder) make_folders(folder = to.parent_path());
     std::error_code problem;
     fs::remove(to, problem);
     if (file.link.empty()) {
-      whittle::copy_file(file.stored, to);
+      whittle::copy_file(place_of(file), to);
       fs::permissions(to, fs::perms(file.mode), problem);
     } else {
       fs::create_symlink(file.link, to, problem);
@@ -151,6 +144,22 @@ void restore(const CachedResult& result, const fs::path& work) {
       throw system_error(Exit::export_failed, cat("cannot write ", backticked(to.native())), problem.value());
     }
   }
+  // The file clock is coarse: what is written from now on has another time.
+  for (const std::int64_t end = file_clock(); !files.empty() && file_clock() <= end;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  for (const CachedFile& file : files) {
+    if (file.link.empty()) known.note(work / file.path, file.content);
+  }
+}
+
+std::vector<CachedFile> files_below(const std::vector<CachedFile>& files, std::string_view path) {
+  std::vector<CachedFile> found;
+  for (const CachedFile& file : files) {
+    const bool is_below = file.path.size() > path.size() && file.path[path.size()] == '/';
+    if (file.path.starts_with(path) && (file.path.size() == path.size() || is_below)) found.push_back(file);
+  }
+  return found;
 }
 
 }  // namespace whittle::builder

@@ -1,5 +1,5 @@
-// What steps made, by key. An entry is a folder that appears complete or not at all, and carries the
-// digests of its files; a damaged one counts as absent and is removed. May be deleted at any time.
+// What steps made, by key: `steps/KEY` below the cache lists files and facts, with a digest of its own; what the files
+// hold lies in `objects/`. A damaged entry counts as absent and is removed. May be deleted while no build runs.
 #pragma once
 
 #include <optional>
@@ -10,16 +10,16 @@
 #include "base/event.hpp"
 #include "base/files.hpp"
 #include "base/json.hpp"
+#include "builder/contents.hpp"
+#include "builder/known_files.hpp"
 
 namespace whittle::builder {
 
 struct CachedFile {
   std::string path;  // where it was made: relative to the work folder, or absolute
   unsigned mode = 0644;
-  Digest digest;
-  std::uint64_t size = 0;
+  FileContent content;
   std::string link;  // target when it is a symbolic link
-  fs::path stored;   // in the cache; set by find()
 };
 
 struct CachedResult {
@@ -29,21 +29,29 @@ struct CachedResult {
 
 class StepCache {
  public:
-  StepCache(fs::path folder, EventSink& events) : folder_(std::move(folder)), events_(events) {}
+  StepCache(const fs::path& cache, EventSink& events)
+      : folder_(cache / "steps"), contents_(cache / "objects"), events_(events) {}
 
-  // Reads every file of the entry to see that it is intact.
+  // Every file of the entry is there and whole.
   std::optional<CachedResult> find(const Digest& key) const;
-  // Stores `paths` (files or folders, relative to `work` or absolute) with `facts`. `scratch` is a folder on the
-  // same file system for the unfinished entry. A path that is not there is a bug of the caller.
-  void store(const Digest& key, const fs::path& work, const std::vector<std::string>& paths, const Json& facts,
-             const fs::path& scratch) const;
+  // Takes in `path` (a file, or a folder with all below it; relative to `work` or absolute). What is known is not read
+  // again. A path that is not there is a bug of the caller.
+  std::vector<CachedFile> take(const fs::path& work, const std::string& path, KnownFiles& known) const;
+  // Keeps files that were taken in or found, with `facts`.
+  void store(const Digest& key, const CachedResult& result) const;
+  // Puts files where they were made, replacing what is there.
+  void restore(const std::vector<CachedFile>& files, const fs::path& work, KnownFiles& known) const;
+
+  // Where the content of a file lies, until the cache is cleaned.
+  fs::path place_of(const CachedFile& file) const { return contents_.place_of(file.content.digest); }
 
  private:
   fs::path folder_;
+  Contents contents_;
   EventSink& events_;
 };
 
-// Puts the files of `result` where they were made, replacing what is there.
-void restore(const CachedResult& result, const fs::path& work);
+// Those of `files` that are at `path` or below it.
+std::vector<CachedFile> files_below(const std::vector<CachedFile>& files, std::string_view path);
 
 }  // namespace whittle::builder

@@ -152,7 +152,7 @@ void StepRunner::write_files(const plan::Step& step) const {
     const std::optional<fs::path> file = confined(setting_.places.work, path);
     if (!file) throw Error(Exit::usage, cat("step ", backticked(step.name), " would write outside the work folder"));
     make_folders(file->parent_path());
-    write_file(*file, placeholders.filled(text), text.starts_with("#!") ? 0755 : 0644);
+    write_unsynced(*file, placeholders.filled(text), text.starts_with("#!") ? 0755 : 0644);
   }
 }
 

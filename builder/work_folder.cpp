@@ -17,7 +17,7 @@ namespace whittle::builder {
 
 namespace {
 
-constexpr std::string_view kResults = "results-", kLock = "lock";
+constexpr std::string_view kUse = ".use-", kLock = "lock";
 
 // Out of the way first: something that a killed build started may still write below the old name.
 void remove_leftover(const fs::path& folder) {
@@ -40,7 +40,7 @@ bool sweep(const fs::path& work, EventSink& events) {
   for (const fs::path& folder : folders) {
     const std::string name = folder.filename().native();
     try {
-      const fs::path lock = name.starts_with(kResults) ? folder / kLock : work / cat(name, ".lock");
+      const fs::path lock = name.starts_with(kUse) ? folder / kLock : work / cat(name, ".lock");
       const bool is_aside = name.starts_with(".gone-");
       const std::optional<FileLock> mine = is_aside ? std::nullopt : FileLock::try_exclusive(lock);
       if (!mine && !is_aside) {
@@ -157,10 +157,10 @@ bool remove_leftovers(const Host& host, EventSink& events) {
   return sweep(work, events);
 }
 
-ResultFolder::ResultFolder(const fs::path& cache) {
+CacheInUse::CacheInUse(const fs::path& cache) {
   make_folders(cache / "work");
   const FileLock whole(cache / "work" / kLock, FileLock::Mode::exclusive);
-  folder_ = std::make_unique<TemporaryFolder>(cache / "work", kResults);
+  folder_ = std::make_unique<TemporaryFolder>(cache / "work", kUse);
   lock_ = std::make_unique<FileLock>(folder_->path() / kLock, FileLock::Mode::exclusive);
 }
 

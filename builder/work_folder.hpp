@@ -1,4 +1,4 @@
-// Where a build happens, and where its results stay while somebody uses them. What a killed build leaves
+// Where a build happens. What a killed build leaves
 // behind is recognised by its lock, which nobody holds any more, and removed by the next build.
 #pragma once
 
@@ -41,10 +41,10 @@ class WorkFolder {
 // A name for a source folder that is readable and unique: "whoami-1f2e3d4c".
 std::string identifier_of(const fs::path& source);
 
-// A folder for results, removed when the last holder lets go.
-class ResultFolder {
+// While somebody holds it, `remove_leftovers` says that the cache is in use.
+class CacheInUse {
  public:
-  explicit ResultFolder(const fs::path& cache);
+  explicit CacheInUse(const fs::path& cache);
   const fs::path& path() const { return folder_->path(); }
 
  private:

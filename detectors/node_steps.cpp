@@ -226,6 +226,7 @@ class Planner {
                       {"compiled", is_compiled()}};
     plan::Step step = script_step("lay out the application", "application", node_scripts::lay_out(), job);
     step.outputs = {std::string(kApplicationFolder)};
+    step.needs.clear();  // of packages it takes none
     if (shape() == Shape::standalone) {
       step.outputs.emplace_back(kDependencies);
       add_output(kDependencies, kNodeApplication, plan::Output::Kind::dependency);

@@ -128,6 +128,7 @@ plan::Step assemble_step(const Surroundings& surroundings, const PythonProject& 
                       {"runtime", "runtime"},
                       {"facts", "packages.json"},
                       {"full", takes_everything(surroundings.config)}});
+  step.needs = {"packages.json"};
   // decide() writes down what is ignored.
   step.files["python/ignored"] = "";
   step.outputs = {"application", "runtime"};

@@ -55,7 +55,7 @@ std::optional<oci::Layer> LayerCache::find(const Digest& key, const oci::BlobSto
 void LayerCache::remember(const Digest& key, const oci::Layer& layer) {
   make_folders(folder_);
   const std::string body = canonical_json(layer_json(layer));
-  write_file(folder_ / key.hex(), cat(digest_of(cat(key.str(), body)).str(), "\n", body));
+  write_unsynced(folder_ / key.hex(), cat(digest_of(cat(key.str(), body)).str(), "\n", body));
 }
 
 void LayerCache::add_frames(std::string_view name, const oci::BlobStore& store, KnownFrames& known) const {
@@ -71,8 +71,8 @@ void LayerCache::add_frames(std::string_view name, const oci::BlobStore& store, 
 void LayerCache::remember_frames(std::string_view name, const WrittenLayer& written) {
   if (written.chunks.empty()) return;
   const oci::Descriptor& blob = written.layer.blob;
-  write_file(frames_place(folder_, name),
-             FrameRecord{.blob = blob.digest, .blob_size = blob.size, .frames = written.chunks}.encode());
+  write_unsynced(frames_place(folder_, name),
+                 FrameRecord{.blob = blob.digest, .blob_size = blob.size, .frames = written.chunks}.encode());
 }
 
 }  // namespace whittle::layers

@@ -10,7 +10,7 @@
 namespace whittle::plan {
 
 struct Artifact {
-  fs::path file;          // on disk, readable until the build's work folder is let go; empty for a link
+  fs::path file;          // on disk, never written to, readable until the build's result is let go; empty for a link
   std::string installed;  // absolute path in the image
   unsigned mode = 0755;
   std::string origin;       // what put it there: "step compile whoami", "whittle.toml files", for `whittle why`

@@ -197,6 +197,7 @@ Json json_of(const Step& step) {
                {"network", step.network}, {"files", step.files},     {"report", name_in(kReports, step.report)}};
   if (!step.report_folder.empty()) json["reportFolder"] = step.report_folder;
   if (step.may_fail) json["mayFail"] = true;
+  if (step.needs != Step{}.needs) json["needs"] = step.needs;
   if (!step.fallbacks.empty()) json["fallbacks"] = Json::array();
   for (const Fallback& fallback : step.fallbacks) json["fallbacks"].push_back(json_of(fallback));
   for (const SecretUse& use : step.secrets) json["secrets"].push_back(json_of(use));
@@ -218,6 +219,7 @@ Step step_of(Members& members) {
   for (const auto& [path, content] : step.files) members.check_relative(path, "files");
   step.network = members.take_or("network", false);
   step.may_fail = members.take_or("mayFail", false);
+  step.needs = members.take_or("needs", step.needs);
   step.report = members.take_name("report", kReports);
   step.report_folder = members.take_relative("reportFolder", true);
   step.fallbacks = members.take_list("fallbacks", fallback_of);

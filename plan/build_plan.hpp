@@ -93,6 +93,8 @@ struct SecretUse {
   bool operator==(const SecretUse&) const = default;
 };
 
+inline constexpr const char* kEverything = "**";
+
 // Shaped like a Remote Execution action: nothing implicit. Paths are relative to the work folder,
 // whose `src/` holds (or is a link to) the source tree. In argv, env values and file contents stand
 //   ${work}           the absolute work folder
@@ -109,10 +111,10 @@ struct SecretUse {
 struct Step {
   std::string name;  // "compile whoami"
   std::vector<std::string> argv;
-  std::map<std::string, std::string> env;    // beyond the builder's clean environment
-  std::string folder = "src";                // working directory
-  std::vector<std::string> inputs = {"**"};  // what it reads of the source tree (plan/input_patterns.hpp)
-  std::vector<std::string> outputs;          // paths below the work folder
+  std::map<std::string, std::string> env;           // beyond the builder's clean environment
+  std::string folder = "src";                       // working directory
+  std::vector<std::string> inputs = {kEverything};  // what it reads of the source tree (plan/input_patterns.hpp)
+  std::vector<std::string> outputs;                 // paths below the work folder
   // Written below the work folder before the step starts; a file that begins with `#!` can be run.
   std::map<std::string, std::string> files;
   bool network = false;
@@ -121,6 +123,9 @@ struct Step {
   std::string report_folder;  // for cmake_file_api and meson_targets
   std::vector<Fallback> fallbacks;
   std::vector<SecretUse> secrets = {};
+  // What it reads of earlier steps' outputs: paths at or below which they lie. The others may not be there when it
+  // runs.
+  std::vector<std::string> needs = {kEverything};
   bool operator==(const Step&) const = default;
 };
 

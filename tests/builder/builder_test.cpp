@@ -2,7 +2,9 @@
 #include "builder/builder.hpp"
 
 #include <algorithm>
+#include <fstream>
 
+#include "builder/secrets.hpp"
 #include "plans.hpp"
 #include "tests/support/errors.hpp"
 #include "tests/support/fake_runner.hpp"
@@ -106,19 +108,62 @@ TEST_CASE("steps run in order, and not again while nothing changes") {
   const Built second = shop.build(plan);
   CHECK(shop.ran.empty());
   CHECK(second.artifacts[0].digest == first.artifacts[0].digest);
-  CHECK(second.artifacts[0].file != first.artifacts[0].file);
+  CHECK(second.artifacts[0].file == first.artifacts[0].file);  // once in the cache
 }
 
-TEST_CASE("artifacts stay readable as long as somebody keeps them, also when the cache is removed") {
+TEST_CASE("the cache is in use as long as somebody keeps artifacts") {
   Workshop shop;
-  fs::path file;
   {
     const Built built = shop.build(shop.plan({shop.step("compile", {"out/app"})}));
-    file = built.artifacts[0].file;
-    fs::remove_all(shop.machine.host.cache / "steps");
-    CHECK(read_file(file) == static_program());
+    CHECK_FALSE(remove_leftovers(shop.machine.host, shop.machine.events));
+    CHECK(read_file(built.artifacts[0].file) == static_program());
   }
-  CHECK_FALSE(fs::exists(file));
+  CHECK(remove_leftovers(shop.machine.host, shop.machine.events));
+}
+
+TEST_CASE("what no step needs stays in the cache, and is in the result all the same") {
+  Workshop shop;
+  plan::BuildPlan plan = shop.plan({shop.step("fetch", {"packages", "facts"}), shop.step("compile", {"out/app"})});
+  plan.steps[0].inputs = {"*.txt"};
+  plan.steps[1].needs = {"facts"};
+  plan::Output packages;
+  packages.built = "packages";
+  packages.installed = "/packages";
+  packages.kind = plan::Output::Kind::dependency;
+  plan.outputs.push_back(packages);
+  std::vector<std::string> seen;
+  const auto build = [&](const Options& options = {}) {
+    shop.runner = FakeRunner([&](const Command& command) {
+      const fs::path work = fs::path(command.env.at("HOME")).parent_path();
+      if (command.argv.at(1) == "fetch") {
+        shop.make(work / "packages/deep/a", "aaa");
+        shop.make(work / "facts", "f");
+      } else if (command.argv.at(1) == "compile") {
+        seen.push_back(
+            cat(fs::exists(work / "facts") ? "facts" : "", fs::exists(work / "packages") ? " packages" : ""));
+      }
+      return shop.answer(command);
+    });
+    return shop.build(plan, options);
+  };
+  const Built first = build();
+  CHECK(shop.ran == Names{"fetch", "compile"});
+  shop.machine.write("main.c", "int other;");
+  const Built second = build();
+  CHECK(shop.ran == Names{"compile"});
+  CHECK(seen == Names{"facts packages", "facts"});
+  REQUIRE(second.artifacts.size() == 2);
+  CHECK(second.artifacts[1].installed == "/packages/deep/a");
+  CHECK(read_file(second.artifacts[1].file) == "aaa");
+  CHECK(second.artifacts[1].digest == first.artifacts[1].digest);
+  // A secret is looked for in everything.
+  Secrets secrets;
+  secrets.add("token", "a secret that nobody knows");
+  Options options;
+  options.secrets = &secrets;
+  shop.machine.write("main.c", "int third;");
+  build(options);
+  CHECK(seen.back() == "facts packages");
 }
 
 TEST_CASE("a change of source, plan or tool runs what depends on it") {
@@ -173,15 +218,24 @@ TEST_CASE("a damaged cache entry is built again") {
   const plan::BuildPlan plan = shop.plan({shop.step("compile", {"out/app"})});
   shop.build(plan);
   const auto damage = [&](const std::function<void(const fs::path&)>& how) {
-    for (const auto& entry : fs::recursive_directory_iterator(shop.machine.host.cache / "steps")) {
-      if (entry.is_regular_file()) how(entry.path());
+    for (const char* part : {"steps", "objects"}) {
+      for (const auto& entry : fs::recursive_directory_iterator(shop.machine.host.cache / part)) {
+        if (entry.is_regular_file() && entry.path().filename() != "lock") how(entry.path());
+      }
     }
     return shop.build(plan).artifacts[0].digest == digest_of(static_program()) && shop.ran == Names{"compile"};
   };
   CHECK(damage([](const fs::path& path) { fs::resize_file(path, fs::file_size(path) / 2); }));
   CHECK(damage([](const fs::path& path) { write_file(path, "{}"); }));
   CHECK(damage([](const fs::path& path) {
-    if (path.filename() != "entry.json") fs::remove(path);
+    if (path.native().find("/objects/") != std::string::npos) fs::remove(path);
+  }));
+  // One byte, in place.
+  CHECK(damage([](const fs::path& path) {
+    if (path.native().find("/objects/") == std::string::npos) return;
+    std::fstream file(path, std::ios::in | std::ios::out);
+    file.seekp(10);
+    file.put('x');
   }));
 }
 

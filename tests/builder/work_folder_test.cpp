@@ -134,19 +134,19 @@ TEST_CASE("links that leave the tree, pipes and sockets are left out of a copy, 
 TEST_CASE("what a killed build left behind is removed by the next build, what runs is not touched") {
   Fixture fixture;
   make_folders(fixture.cache / "work" / "dead-123456789abc" / "src");
-  make_folders(fixture.cache / "work" / "results-dead");
+  make_folders(fixture.cache / "work" / ".use-dead");
   make_folders(fixture.cache / "work" / ".gone-older");
   make_folders(fixture.cache / "work" / "alive-123456789abc");
   const FileLock alive(fixture.cache / "work" / "alive-123456789abc.lock", FileLock::Mode::exclusive);
-  auto results = std::make_unique<ResultFolder>(fixture.cache);
+  auto use = std::make_unique<CacheInUse>(fixture.cache);
   const WorkFolder work(fixture.cache, fixture.source, fixture.events);
   CHECK_FALSE(fs::exists(fixture.cache / "work" / "dead-123456789abc"));
-  CHECK_FALSE(fs::exists(fixture.cache / "work" / "results-dead"));
+  CHECK_FALSE(fs::exists(fixture.cache / "work" / ".use-dead"));
   CHECK_FALSE(fs::exists(fixture.cache / "work" / ".gone-older"));
   CHECK(fs::exists(fixture.cache / "work" / "alive-123456789abc"));
-  CHECK(fs::exists(results->path()));
-  const fs::path kept = results->path();
-  results.reset();
+  CHECK(fs::exists(use->path()));
+  const fs::path kept = use->path();
+  use.reset();
   CHECK_FALSE(fs::exists(kept));
 }
 
