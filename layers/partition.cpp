@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "base/text.hpp"
@@ -16,6 +17,8 @@ std::string_view name_of(Entry::Group group) {
       return "runtime";
     case Entry::Group::dependency:
       return "dependencies";
+    case Entry::Group::data:
+      return "data";
     case Entry::Group::asset:
       return "assets";
     case Entry::Group::derived:
@@ -51,6 +54,30 @@ void add_parents(RootFilesystem& slice, const RootFilesystem& root, const std::s
 std::uint64_t content_of(const Entry& entry) {
   const auto* const file = std::get_if<File>(&entry.node);
   return file == nullptr ? 0 : file->size;
+}
+
+constexpr std::array<std::string_view, 25> kModels = {
+    ".tflite", ".lite", ".onnx", ".ort",    ".safetensors", ".gguf",    ".ggml",   ".pt",  ".pth",
+    ".ckpt",   ".h5",   ".hdf5", ".keras",  ".pb",          ".mlmodel", ".engine", ".hef", ".rknn",
+    ".dlc",    ".npy",  ".npz",  ".joblib", ".parquet",     ".mmdb",    ".sqlite"};
+// What changes when a line does, however large: bundles, jars with all their libraries, what compilers make.
+constexpr std::array<std::string_view, 14> kCode = {".js",  ".mjs", ".cjs",  ".jar", ".py",   ".pyc", ".wasm",
+                                                    ".css", ".map", ".html", ".so",  ".node", ".dll", ".exe"};
+
+// What changes seldom though it is the application's own: models, and what fills a slice by itself. Beside the code it
+// would be written and sent with every line of it.
+bool is_data(const std::string& path, const Entry& entry) {
+  if (entry.group != Entry::Group::asset || !std::holds_alternative<File>(entry.node)) return false;
+  const std::size_t dot = path.rfind('.'), slash = path.rfind('/');
+  const bool has_suffix = dot != std::string::npos && (slash == std::string::npos || dot > slash);
+  const std::string suffix = has_suffix ? lower(path.substr(dot)) : "";
+  if (std::find(kModels.begin(), kModels.end(), suffix) != kModels.end()) return true;
+  const bool is_code = (entry.mode & 0111U) != 0 || std::find(kCode.begin(), kCode.end(), suffix) != kCode.end();
+  return !is_code && content_of(entry) >= kSliceMinimum;
+}
+
+Entry::Group group_of(const std::string& path, const Entry& entry) {
+  return is_data(path, entry) ? Entry::Group::data : entry.group;
 }
 
 // The entries of a group in the order of their paths are cut into slices after a file whose path says so, so that
@@ -100,7 +127,7 @@ std::vector<Slice> partition(RootFilesystem root) {
   std::map<Entry::Group, Budget> budgets;
   std::size_t programs = 0;
   for (const auto& [path, entry] : root) {
-    budgets[entry.group].expect(content_of(entry));
+    budgets[group_of(path, entry)].expect(content_of(entry));
     if (is_program(entry)) ++programs;
   }
   std::map<std::pair<Entry::Group, std::string>, Slice> slices;
@@ -110,10 +137,11 @@ std::vector<Slice> partition(RootFilesystem root) {
     if (is_implied(entry)) continue;
     // Programs get a slice each, and follow one another by path; but no file system stacks hundreds of layers.
     const bool has_own = is_program(entry) && programs <= kMostPrograms;
-    const std::string first = has_own ? path : budgets[entry.group].slice_for(path, entry);
-    Slice& slice = slices[{entry.group, first}];
+    const Entry::Group group = group_of(path, entry);
+    const std::string first = has_own ? path : budgets[group].slice_for(path, entry);
+    Slice& slice = slices[{group, first}];
     if (slice.name.empty()) {
-      slice.name = name_of(entry.group);
+      slice.name = name_of(group);
       if (has_own) slice.name += cat(" ", path.substr(path.rfind('/') + 1));
       if (!has_own && !first.empty()) slice.name += cat(" from ", first);
     }

@@ -40,8 +40,8 @@ struct Entry {
   std::variant<Folder, Link, File> node;
   unsigned mode = 0755;
   std::uint64_t uid = 0, gid = 0;
-  // Stable first: layers follow this order.
-  enum class Group { base, runtime, dependency, asset, derived, program, configuration } group = Group::base;
+  // Stable first: layers follow this order. `data` is what partition() makes of some assets.
+  enum class Group { base, runtime, dependency, data, asset, derived, program, configuration } group = Group::base;
   std::string origin;  // what put it there, for `whittle why`
   std::string reason;  // evidence, for base facts
 };
@@ -68,8 +68,9 @@ std::uint64_t content_size(const RootFilesystem& root);
 
 // One slice a layer, in layer order. Every entry is in exactly one slice, except that parent folders are
 // repeated where an entry below them needs them; merging the slices gives the root filesystem again.
-// base facts → runtime → dependencies → assets → their other forms → one per program → configuration; empty slices are
-// left out. A group with more content than one slice should hold has several, of kSliceMinimum to three times as much.
+// base facts → runtime → dependencies → data (models, and assets that are large and no code) → assets → their other
+// forms → one per program → configuration; empty slices are left out. A group with more content than one slice should
+// hold has several, of kSliceMinimum to three times as much.
 inline constexpr std::uint64_t kSliceMinimum = 16 << 20;
 struct Slice {
   std::string name;  // "base", "program whoami", "assets from PATH", for history and annotations

@@ -55,6 +55,22 @@ class Python(WhittleTestCase):
         others = ("usr/bin/", "usr/lib/python3.", "usr/lib/python3/site-packages/", "lib/")
         self.assertFalse([name for name in before[changed.pop()] if name.startswith(others)])
 
+    def test_a_line_of_code_leaves_a_model_as_it_is_and_brings_nothing_back_from_the_cache(self):
+        code = 'import http.server\nprint(open("model/weights.onnx").read())\n'
+        lock = (ROOT / "examples/python-flask/uv.lock").read_text()
+        project = (ROOT / "examples/python-flask/pyproject.toml").read_text()
+        files = {"main.py": code, "model/weights.onnx": "0.5 0.25", "uv.lock": lock, "pyproject.toml": project, "Procfile": "web: python main.py\n"}
+        tree = self.write_tree("tree", files)
+        before = self.layers_of(self.build(tree))
+        (tree / "main.py").write_text(code + "# changed\n")
+        result = self.whittle("build", "-v", tree)
+        after = self.layers_of(self.built(result))
+        changed = set(before) - set(after)
+        self.assertEqual(len(changed), 1)
+        self.assertNotIn("app/model/weights.onnx", before[changed.pop()])
+        self.assertTrue(any("app/model/weights.onnx" in names and "app/main.py" not in names for names in after.values()))
+        self.assertIn("install packages: stays in the cache", result.stderr)
+
     def test_an_image_serves_as_nobody_without_a_shell_and_ends_at_once(self):
         port = free_port()
         built = self.build(self.service(port))

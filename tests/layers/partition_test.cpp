@@ -75,6 +75,42 @@ TEST_CASE("much content is cut into slices of a moderate size, in the order of t
   CHECK(slices.at(1).name.starts_with("assets from tree/"));
 }
 
+TEST_CASE("models and large files lie before the code, which leaves their layer alone") {
+  const auto file = [](std::uint64_t size, unsigned mode = 0644) {
+    return Entry{
+        .node = File{.size = size}, .mode = mode, .group = Entry::Group::asset, .origin = "files", .reason = {}};
+  };
+  RootFilesystem root;
+  root.emplace("app/main.py", file(2000));
+  root.emplace("app/model/iris.TFLITE", file(600));
+  root.emplace("app/bundle.js", file(17 << 20));
+  root.emplace("app/readings.csv", file(17 << 20));
+  root.emplace("app/small.csv", file(8 << 10));
+  root.emplace("app/tool", file(17 << 20, 0755));
+  root.emplace("app.tflite/notes", file(10));
+  root.emplace("lib/weights.onnx",
+               Entry{.node = File{.size = 10}, .group = Entry::Group::dependency, .origin = "step"});
+  const auto names_of = [](const std::vector<Slice>& slices) {
+    std::string text;
+    for (const Slice& slice : slices) {
+      text += cat(slice.name, ":");
+      for (const auto& [path, entry] : slice.entries) text += cat(" ", path);
+      text += "\n";
+    }
+    return text;
+  };
+  CHECK(names_of(partition(root)) ==
+        "dependencies: lib/weights.onnx\n"
+        "data: app/model/iris.TFLITE app/readings.csv\n"
+        "assets: app.tflite/notes app/bundle.js\n"
+        "assets from app/main.py: app/main.py app/small.csv app/tool\n");
+  const std::set<std::string> before = contents_of(root);
+  std::get<File>(root.at("app/main.py").node).size = 2001;
+  std::size_t kept = 0;
+  for (const std::string& slice : contents_of(root)) kept += before.contains(slice) ? 1 : 0;
+  CHECK(kept == 3);
+}
+
 TEST_CASE("a group never has more than a few dozen slices") {
   RootFilesystem root;
   for (int i = 0; i < 3000; ++i) {
