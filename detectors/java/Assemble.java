@@ -66,14 +66,15 @@ final class Assemble {
       ownJars.addAll(application.ownJars());
       libraries.addAll(application.libraries());
     }
-    Modules modules = new Modules();
+    Path keep = Path.of(common.get("keep"));
+    Modules modules = new Modules(keep);
     for (Path jar : ownJars) modules.scan(jar, true);
-    for (Path jar : libraries) modules.scan(jar, false);
+    for (Path jar : libraries) modules.scanLibrary(jar);
     for (String module : common.getOrDefault("modules", "").split(",")) {
       if (!module.isEmpty()) modules.add(module, "image.java-modules");
     }
     modules.print();
-    new Runtime(modules, Path.of(common.get("keep")), common.get("strip")).install(out.resolve("runtime"));
+    new Runtime(modules, keep, common.get("strip")).install(out.resolve("runtime"));
   }
 
   private static void add(Application application, Map<String, String> options, Set<String> own) throws IOException {

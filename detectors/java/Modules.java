@@ -3,10 +3,13 @@ package whittle;
 import java.io.DataInputStream;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.module.ModuleDescriptor;
 import java.lang.module.ModuleFinder;
 import java.lang.module.ModuleReference;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -33,7 +36,14 @@ final class Modules {
   private final TreeMap<String, String> found = new TreeMap<>();  // module → evidence
   private String drawing = "";
 
-  Modules() {
+  // What libraries use is kept in a folder that all builds share, by everything that it depends on: they change seldom, and
+  // reading them takes as long as the rest.
+  private final Path keep;
+  private final String rules;
+
+  Modules(Path keep) throws IOException {
+    this.keep = keep;
+    rules = Runtime.identityOfJdk() + Trees.digest(ownClass());
     for (ModuleReference reference : ModuleFinder.ofSystem().findAll()) {
       ModuleDescriptor module = reference.descriptor();
       known.add(module.name());
@@ -63,6 +73,61 @@ final class Modules {
   void print() {
     found.forEach((module, evidence) -> System.out.println("module " + module + ": " + evidence));
     if (draws()) System.out.println("fonts and images: " + drawing);
+  }
+
+  void scanLibrary(Path jar) throws IOException {
+    Path kept = keep.resolve("modules-" + Trees.digest((rules + Trees.digest(jar)).getBytes("UTF-8")).substring(0, 32));
+    String text = read(kept);
+    if (text == null) {
+      Modules alone = new Modules(this);
+      alone.scan(jar, false);
+      text = alone.text();
+      Files.createDirectories(keep);
+      Path unfinished = Files.createTempFile(keep, "unfinished-", "");
+      Files.write(unfinished, (Trees.digest(text.getBytes("UTF-8")) + "\n" + text).getBytes("UTF-8"));
+      Files.move(unfinished, kept, StandardCopyOption.ATOMIC_MOVE);
+    }
+    for (String line : text.split("\n")) {
+      String[] parts = line.split("\t", 2);
+      if (!parts[0].isEmpty()) {
+        found.putIfAbsent(parts[0], parts[1]);
+      } else if (drawing.isEmpty()) {
+        drawing = parts[1];
+      }
+    }
+  }
+
+  // For one library alone.
+  private Modules(Modules all) {
+    keep = all.keep;
+    rules = all.rules;
+    known.addAll(all.known);
+    moduleOfPackage.putAll(all.moduleOfPackage);
+  }
+
+  // A line for each module with its evidence; one without a module says what draws.
+  private String text() {
+    StringBuilder text = new StringBuilder();
+    found.forEach((module, evidence) -> text.append(module).append('\t').append(inOneLine(evidence)).append('\n'));
+    return text.append('\t').append(inOneLine(drawing)).append('\n').toString();
+  }
+
+  private static String inOneLine(String evidence) {
+    return evidence.replaceAll("\\p{Cntrl}", "?");
+  }
+
+  // Nothing when it is not there, or not as it was written.
+  private static String read(Path kept) throws IOException {
+    if (!Files.exists(kept)) return null;
+    String all = new String(Files.readAllBytes(kept), "UTF-8");
+    String text = all.substring(all.indexOf('\n') + 1);
+    return all.startsWith(Trees.digest(text.getBytes("UTF-8")) + "\n") ? text : null;
+  }
+
+  private static byte[] ownClass() throws IOException {
+    try (InputStream in = Modules.class.getResourceAsStream("Modules.class")) {
+      return in.readAllBytes();
+    }
   }
 
   void scan(Path jar, boolean isOwn) throws IOException {

@@ -59,10 +59,14 @@ final class Runtime {
 
   // Everything that its bytes depend on.
   private String key() throws IOException {
-    String release = Files.readString(Path.of(System.getProperty("java.home"), "release"));
-    String all = "1\n" + release + System.getProperty("java.vm.version") + "\n" + String.join(",", modules.names())
+    String all = "1\n" + identityOfJdk() + "\n" + String.join(",", modules.names())
         + "\n" + modules.draws();
     return Trees.digest(all.getBytes("UTF-8")).substring(0, 16);
+  }
+
+  static String identityOfJdk() throws IOException {
+    String release = Files.readString(Path.of(System.getProperty("java.home"), "release"));
+    return release + System.getProperty("java.vm.version");
   }
 
   private void link(Path folder, Path scratch) throws Exception {
