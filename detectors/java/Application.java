@@ -3,7 +3,6 @@ package whittle;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -69,9 +68,7 @@ final class Application {
       if (!holds(zip, libraries)) {
         for (Path one : libraries) addLibrary(one.getFileName().toString(), Files.readAllBytes(one), ownDigests);
       }
-      Map<String, Jars.Entry> entries = new LinkedHashMap<>();
-      for (ZipEntry entry : Jars.entries(zip)) entries.put(entry.getName(), contentOf(zip, entry));
-      write(entries, Jars.manifest(zip), jar.getFileName().toString());
+      write(contentsOf(zip), Jars.manifest(zip), jar.getFileName().toString());
     } catch (java.util.zip.ZipException problem) {
       throw new Assemble.Problem(jar.getFileName() + " is no jar: " + problem.getMessage());
     }
@@ -79,6 +76,12 @@ final class Application {
 
   private static Jars.Entry contentOf(ZipFile zip, ZipEntry entry) throws IOException {
     return new Jars.Entry(Jars.read(zip, entry), entry.getMethod() == ZipEntry.STORED);
+  }
+
+  private static Map<String, Jars.Entry> contentsOf(ZipFile zip) throws IOException {
+    Map<String, Jars.Entry> entries = new LinkedHashMap<>();
+    for (ZipEntry entry : Jars.entries(zip)) entries.put(entry.getName(), contentOf(zip, entry));
+    return entries;
   }
 
   // What Spring Boot's loader does at every start is done once.
@@ -132,8 +135,7 @@ final class Application {
 
   private static void copyNormalised(Path from, Path to) throws IOException {
     try (ZipFile zip = new ZipFile(from.toFile())) {
-      Map<String, Jars.Entry> entries = new LinkedHashMap<>();
-      for (ZipEntry entry : Jars.entries(zip)) entries.put(entry.getName(), contentOf(zip, entry));
+      Map<String, Jars.Entry> entries = contentsOf(zip);
       entries.put(Jars.MANIFEST, Jars.manifestEntry(Jars.manifest(zip)));
       Jars.write(to, entries);
     }
@@ -147,10 +149,9 @@ final class Application {
       throw new Assemble.Problem("two different libraries are called " + file);
     }
     Files.createDirectories(to.getParent());
-    Files.write(to, content);
+    Path plain = isOwn ? to.resolveSibling(file + ".plain") : to;
+    Files.write(plain, content);
     if (isOwn) {
-      Path plain = to.resolveSibling(file + ".plain");
-      Files.move(to, plain, StandardCopyOption.REPLACE_EXISTING);
       copyNormalised(plain, to);
       Files.delete(plain);
     }
