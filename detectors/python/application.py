@@ -124,11 +124,7 @@ class Application:
 
 
 def compile_product(root, shown, paths):
-    jobs = []
-    for path in paths:
-        head, tail = os.path.split(path)
-        target = os.path.join(root, head, "__pycache__", tail[:-3] + "." + sys.implementation.cache_tag + ".pyc")
-        jobs.append((os.path.join(root, path), shown + "/" + path, target))
+    jobs = [(os.path.join(root, path), shown + "/" + path, bytecode.beside(os.path.join(root, path))) for path in paths]
     for source in bytecode.compile_all(jobs):
         print("warning: %s is no Python of this version" % os.path.relpath(source, root))
 
@@ -141,8 +137,8 @@ def product_imports(root, paths):
         is_package = module.endswith("__init__")
         module = module.rpartition(".")[0] if is_package else module
         found = modules.imports_of(os.path.join(root, path), module, is_package, True)
-        names |= found.names | {text.split(":")[0] for text in found.texts if modules.DOTTED.match(text)}
-        texts |= {text for text in found.texts if len(text) < 24}
+        names |= found.spoken_names()
+        texts |= found.short_texts()
     return names, texts
 
 

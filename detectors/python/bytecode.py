@@ -15,6 +15,12 @@ def compiled(source, shown):
     return bytes(_code_to_hash_pyc(code, importlib.util.source_hash(source), False))
 
 
+def beside(path):
+    """Where the byte code of a source lies that stays: `a/__pycache__/b.cpython-311.pyc`."""
+    head, tail = os.path.split(path)
+    return os.path.join(head, "__pycache__", tail[:-3] + "." + sys.implementation.cache_tag + ".pyc")
+
+
 def compile_one(source_path, shown, target):
     with open(source_path, "rb") as file:
         source = file.read()

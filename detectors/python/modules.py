@@ -38,6 +38,14 @@ class Imports(ast.NodeVisitor):
         self.names = set()
         self.texts = set()  # that may name a module or an encoding
 
+    def spoken_names(self):
+        """What it imports, and what its texts may import: `uvicorn.loops.auto`."""
+        return self.names | {text.split(":")[0] for text in self.texts if DOTTED.match(text)}
+
+    def short_texts(self):
+        """Those that may name an encoding."""
+        return {text for text in self.texts if len(text) < 24}
+
     def visit_If(self, node):
         if asks(node.test, "TYPE_CHECKING") or (not self.is_product and asks(node.test, "__name__")):
             for child in node.orelse:

@@ -190,16 +190,14 @@ def drop_plugins(root):
 
 
 def read_imports(root):
-    """Module → names that it imports; and texts that may name modules or encodings."""
-    imports, texts = {}, set()
+    """Module → names that it imports, and its texts that may name encodings."""
+    imports, texts = {}, {}
     for module, path, kind in modules.module_files(root):
         if kind == "extension":
-            imports[module] = sorted(modules.names_in_extension(path))
-            continue
-        found = modules.imports_of(path, module, path.endswith("__init__.py"), False)
-        dotted = {text.split(":")[0] for text in found.texts if modules.DOTTED.match(text)}
-        imports[module] = sorted(found.names | dotted)
-        texts |= {text for text in found.texts if len(text) < 24}
+            imports[module], texts[module] = sorted(modules.names_in_extension(path)), set()
+        else:
+            found = modules.imports_of(path, module, path.endswith("__init__.py"), False)
+            imports[module], texts[module] = sorted(found.spoken_names()), found.short_texts()
     return imports, texts
 
 
@@ -222,8 +220,7 @@ def compile_packages(root, is_full):
             continue
         relative = os.path.relpath(path, root)
         stays = is_full or module.split(".")[0] in keep
-        cached = os.path.join(os.path.dirname(path), "__pycache__", os.path.basename(path)[:-3] + "." + sys.implementation.cache_tag + ".pyc")
-        jobs.append((path, PLACE + "/" + relative, cached if stays else path + "c"))
+        jobs.append((path, PLACE + "/" + relative, bytecode.beside(path) if stays else path + "c"))
         if not stays:
             sources.append(path)
     broken = set(bytecode.compile_all(jobs))
@@ -238,19 +235,25 @@ def main():
     root = spec["packages"]
     shutil.rmtree(root, ignore_errors=True)
     fetch(spec, root)
-    imports, _ = read_imports(root)
+    imports, texts = read_imports(root)
     drop_installers(root, imports)
     prune(root, imports, spec["full"])
     drop_plugins(root)
     write_launchers(root)
-    imports, texts = read_imports(root)
+    left = {module for module, _, _ in modules.module_files(root)}
     scripts = {}
     for _, info in distributions(root):
         scripts.update(entry_points(info))
     names = [name for name, _ in distributions(root)]
     compile_packages(root, spec["full"])
+    facts = {
+        "imports": {module: names for module, names in imports.items() if module in left},
+        "texts": sorted(set().union(*(texts.get(module, ()) for module in left))),
+        "scripts": scripts,
+        "distributions": names,
+    }
     with open(spec["facts"], "w", encoding="utf-8") as file:
-        json.dump({"imports": imports, "texts": sorted(texts), "scripts": scripts, "distributions": names}, file, sort_keys=True)
+        json.dump(facts, file, sort_keys=True)
 
 
 main()

@@ -183,10 +183,7 @@ def write_library(root, library, names, is_full):
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 shutil.copyfile(entry["path"], target)
     for relative, path in library.byte_code(names).items():
-        if is_full:
-            head, tail = os.path.split(relative)
-            relative = os.path.join(head, "__pycache__", tail[:-4] + "." + sys.implementation.cache_tag + ".pyc")
-        target = os.path.join(place, relative)
+        target = os.path.join(place, bytecode.beside(relative[:-1]) if is_full else relative)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(path, target)
     for name in sorted(names):
@@ -198,11 +195,8 @@ def write_library(root, library, names, is_full):
     os.makedirs(os.path.join(place, "lib-dynload"), exist_ok=True)
     if not os.listdir(os.path.join(place, "lib-dynload")):
         open(os.path.join(place, "lib-dynload", ".keep"), "w").close()
-    data = {"pydoc_data": "topics.py", "lib2to3": "Grammar.txt", "tkinter": ""}
-    for package, name in data.items():
-        source = os.path.join(LIBRARY, package, name)
-        if package in names and name and os.path.isfile(source) and not name.endswith(".py"):
-            shutil.copyfile(source, os.path.join(place, package, name))
+    if "lib2to3" in names:
+        shutil.copyfile(os.path.join(LIBRARY, "lib2to3", "Grammar.txt"), os.path.join(place, "lib2to3", "Grammar.txt"))
 
 
 # The first process of a container gets no signal that it has no handler for, SIGTERM included.
