@@ -19,10 +19,6 @@ constexpr std::size_t kMostFiles = 4000;
 constexpr std::size_t kHead = 4096, kLongHead = 64 << 10;
 const std::vector<std::string> kEverything = {"**"};
 
-bool is_below(std::string_view path, std::string_view folder) {
-  return folder == "." || (path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/'));
-}
-
 // The text up to the first declaration: comments and the package clause gone, imports left.
 class Head {
  public:

@@ -112,10 +112,6 @@ bool name_is_built(std::string_view name, const GoTarget& target) {
 
 constexpr int kMostSearched = 3000;
 
-bool is_below(std::string_view path, std::string_view folder) {
-  return folder == "." || (path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/'));
-}
-
 GoFile read_head(const plan::SourceTree& tree, const std::string& path, const GoTarget& target) {
   GoFile file;
   for (const std::size_t size : {std::size_t{4096}, std::size_t{256} << 10}) {
@@ -127,6 +123,10 @@ GoFile read_head(const plan::SourceTree& tree, const std::string& path, const Go
 }
 
 }  // namespace
+
+bool is_below(std::string_view path, std::string_view folder) {
+  return folder == "." || (path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/'));
+}
 
 bool is_skipped_folder(std::string_view folder) {
   const std::vector<std::string> parts = split(folder, '/');

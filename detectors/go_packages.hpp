@@ -31,6 +31,9 @@ struct GoProgram {
   int line = 0;
 };
 
+// `path` is `folder` or lies below it; "." is the root.
+bool is_below(std::string_view path, std::string_view folder);
+
 // Folders that Go looks away from: testdata, vendor, names that begin with `_` or `.`.
 bool is_skipped_folder(std::string_view folder);
 

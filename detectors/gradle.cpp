@@ -30,18 +30,6 @@ constexpr std::string_view kScript = R"(allprojects { one ->
 }
 )";
 
-void add_wrapper(plan::Tool& tool, const std::string& top, const Surroundings& surroundings) {
-  const std::string file = joined(top, "gradle/wrapper/gradle-wrapper.properties");
-  int line = 0;
-  for (const std::string& text : split_lines(surroundings.context.read_if_exists(file).value_or(""))) {
-    ++line;
-    const std::size_t name = text.find("gradle-");
-    if (!text.starts_with("distributionUrl") || name == std::string::npos) continue;
-    tool.pin = java_version_of(text.substr(name + 7));
-    tool.pin_source = cat(from_application(surroundings, file), ":", line);
-  }
-}
-
 std::string task(const GradleProject& project, const JavaProgram& program, std::string_view name) {
   std::string path = program.module.folder == project.top ? "" : program.module.folder;
   if (project.top != "." && path.starts_with(project.top)) path = path.substr(project.top.size() + 1);
@@ -103,7 +91,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   add_java_tools(plan, project.exact_java ? project.exact_java : version_of(programs), surroundings,
                  project.exact_java.has_value());
   plan::Tool gradle{"gradle", "", ""};
-  add_wrapper(gradle, project.top, surroundings);
+  add_wrapper(gradle, joined(project.top, "gradle/wrapper/gradle-wrapper.properties"), "gradle-", surroundings);
   plan.tools.push_back(std::move(gradle));
   plan.steps = {assembler_step(), gradle_step(project, programs, false, surroundings),
                 gradle_step(project, programs, true, surroundings)};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "detectors/outputs.hpp"
 #include "detectors/places.hpp"
 #include "detectors/target_platform.hpp"
 #include "detectors/version_files.hpp"
@@ -17,14 +18,6 @@ constexpr std::string_view kLeast = "11";  // has jlink, and starts what is comp
 
 std::string folder_with(std::string_view folder) {
   return cat("/app", folder.empty() ? "" : "/", folder);
-}
-
-void add_output(plan::BuildPlan& plan, std::string_view built, std::string_view installed, plan::Output::Kind kind) {
-  plan::Output output;
-  output.built = built;
-  output.installed = installed;
-  output.kind = kind;
-  plan.outputs.push_back(std::move(output));
 }
 
 std::string process_name(const MainClass& main) {
@@ -74,6 +67,18 @@ void add_java_tools(plan::BuildPlan& plan, const std::optional<plan::Value>& ver
   plan.tools.push_back({"strip", "", ""});
 }
 
+void add_wrapper(plan::Tool& tool, const std::string& file, std::string_view archive,
+                 const Surroundings& surroundings) {
+  int line = 0;
+  for (const std::string& text : split_lines(surroundings.context.read_if_exists(file).value_or(""))) {
+    ++line;
+    const std::size_t name = text.find(archive);
+    if (!text.starts_with("distributionUrl") || name == std::string::npos) continue;
+    tool.pin = java_version_of(text.substr(name + archive.size()));
+    tool.pin_source = cat(from_application(surroundings, file), ":", line);
+  }
+}
+
 void add_programs(plan::Detection& detection, const std::vector<JavaProgram>& programs, std::string_view project,
                   const Surroundings& surroundings) {
   for (const JavaProgram& program : programs) {
@@ -98,7 +103,6 @@ plan::Step assembler_step() {
     const std::string file = cat("assembler/", path);
     step.files[file] = text;
     step.argv.push_back(file);
-    step.outputs.push_back(cat("assembler/classes/whittle/", stem_of(path), ".class"));
   }
   step.outputs = {"assembler/classes"};
   return step;

@@ -22,6 +22,10 @@ void add_programs(plan::Detection& detection, const std::vector<JavaProgram>& pr
 void add_java_tools(plan::BuildPlan& plan, const std::optional<plan::Value>& version, const Surroundings& surroundings,
                     bool is_exact = false);
 
+// The version that a build tool's wrapper names in `file`, of the context, as a pin of `tool`: the wrapper's script
+// would fetch it by itself. `archive` is how the name of the tool's archive begins: "gradle-".
+void add_wrapper(plan::Tool& tool, const std::string& file, std::string_view archive, const Surroundings& surroundings);
+
 // The step that makes the tool of the last one; it comes first, so that it is made once for all.
 plan::Step assembler_step();
 

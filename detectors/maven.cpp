@@ -16,20 +16,6 @@ constexpr std::string_view kCopyDependencies =
     "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 constexpr std::string_view kLibraries = "target/whittle/lib";
 
-// Maven's wrapper names a version; its script would fetch it by itself.
-void add_wrapper(plan::Tool& tool, const Surroundings& surroundings) {
-  constexpr std::string_view kFile = ".mvn/wrapper/maven-wrapper.properties";
-  int line = 0;
-  for (const std::string& text : split_lines(surroundings.context.read_if_exists(kFile).value_or(""))) {
-    ++line;
-    if (!text.starts_with("distributionUrl")) continue;
-    const std::size_t name = text.find("apache-maven-");
-    if (name == std::string::npos) continue;
-    tool.pin = java_version_of(text.substr(name + 13));
-    tool.pin_source = cat(from_application(surroundings, kFile), ":", line);
-  }
-}
-
 std::optional<plan::Value> highest_version(const std::vector<JavaProgram>& programs) {
   std::optional<plan::Value> highest;
   for (const JavaProgram& program : programs) {
@@ -109,7 +95,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   plan.values["name"] = {plan.name, "pom.xml"};
   add_java_tools(plan, highest_version(programs), surroundings);
   plan::Tool maven{"mvn", ">=3.6.3", "the options of its steps"};
-  add_wrapper(maven, surroundings);
+  add_wrapper(maven, ".mvn/wrapper/maven-wrapper.properties", "apache-maven-", surroundings);
   plan.tools.push_back(std::move(maven));
   plan.steps = {assembler_step(), maven_step(project, programs, false, surroundings),
                 maven_step(project, programs, true, surroundings)};

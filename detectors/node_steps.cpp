@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "detectors/node_scripts.hpp"
+#include "detectors/outputs.hpp"
 #include "detectors/places.hpp"
 #include "detectors/static_site.hpp"
 #include "plan/ignore_patterns.hpp"
@@ -63,14 +64,6 @@ class Planner {
   Shape shape() const { return project_.product ? project_.product->shape : Shape::server; }
   std::string app_folder(std::string_view below = ".") const { return joined(surroundings_.app_in_context, below); }
 
-  void add_output(std::string_view built, std::string_view installed, plan::Output::Kind kind) {
-    plan::Output output;
-    output.built = built;
-    output.installed = installed;
-    output.kind = kind;
-    plan_.outputs.push_back(std::move(output));
-  }
-
   void add_runtime() {
     plan::Step step;
     step.name = "take node";
@@ -81,8 +74,8 @@ class Planner {
                   {cat(kRuntime, "/signals.cjs"), node_scripts::signals()}};
     step.outputs = {std::string(kRuntime)};
     plan_.steps.push_back(std::move(step));
-    add_output(cat(kRuntime, "/node"), kNode, plan::Output::Kind::runtime);
-    add_output(cat(kRuntime, "/signals.cjs"), kSignals, plan::Output::Kind::runtime);
+    add_output(plan_, cat(kRuntime, "/node"), kNode, plan::Output::Kind::runtime);
+    add_output(plan_, cat(kRuntime, "/signals.cjs"), kSignals, plan::Output::Kind::runtime);
   }
 
   // Folders of packages in the tree, which a build needs as they were installed.
@@ -124,7 +117,7 @@ class Planner {
     install.inputs = manifest_globs();
     install.outputs = std::move(outputs);
     plan_.steps.push_back(std::move(install));
-    if (are_taken) add_output(kDependencies, kNodeApplication, plan::Output::Kind::dependency);
+    if (are_taken) add_output(plan_, kDependencies, kNodeApplication, plan::Output::Kind::dependency);
   }
 
   plan::Step build_step(const NodeProject::Build& build) const {
@@ -229,10 +222,10 @@ class Planner {
     step.needs.clear();  // of packages it takes none
     if (shape() == Shape::standalone) {
       step.outputs.emplace_back(kDependencies);
-      add_output(kDependencies, kNodeApplication, plan::Output::Kind::dependency);
+      add_output(plan_, kDependencies, kNodeApplication, plan::Output::Kind::dependency);
     }
     plan_.steps.push_back(std::move(step));
-    add_output(kApplicationFolder, kNodeApplication, plan::Output::Kind::data);
+    add_output(plan_, kApplicationFolder, kNodeApplication, plan::Output::Kind::data);
   }
 
   void add_image() {

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/downloads.hpp"
+#include "detectors/outputs.hpp"
 #include "detectors/places.hpp"
 #include "detectors/python_dependencies.hpp"
 #include "detectors/python_scripts.hpp"
@@ -136,14 +137,6 @@ plan::Step assemble_step(const Surroundings& surroundings, const PythonProject& 
   return step;
 }
 
-plan::Output output_of(std::string built, std::string_view installed, plan::Output::Kind kind) {
-  plan::Output output;
-  output.built = std::move(built);
-  output.installed = installed;
-  output.kind = kind;
-  return output;
-}
-
 // Texts that say in a Python file that it loads zones by name.
 void add_time_zones(const PythonProject& project, plan::BuildPlan& plan) {
   if (project.packages.contains("tzdata") || project.packages.contains("pytz")) return;
@@ -248,14 +241,14 @@ plan::Detection detection_of(const Surroundings& surroundings, const PythonManif
     if (!surroundings.config.toolchain || surroundings.config.toolchain->value != "host")
       plan.tools.push_back(pip_tool());
     plan.steps.push_back(install_step(surroundings, dependencies));
-    plan.outputs.push_back(output_of("packages", kPythonPackages, plan::Output::Kind::dependency));
+    add_output(plan, "packages", kPythonPackages, plan::Output::Kind::dependency);
     plan.values["packages"] = {cat(dependencies.requirements.size()), dependencies.source};
   }
   plan.steps.push_back(assemble_step(surroundings, project, dependencies, start));
-  plan.outputs.push_back(output_of("runtime", "/usr", plan::Output::Kind::runtime));
-  plan.outputs.push_back(output_of("application", kPythonApplication, plan::Output::Kind::data));
+  add_output(plan, "runtime", "/usr", plan::Output::Kind::runtime);
+  add_output(plan, "application", kPythonApplication, plan::Output::Kind::data);
   if (plan.steps.back().outputs.size() > 2) {
-    plan.outputs.push_back(output_of("project", kPythonProject, plan::Output::Kind::data));
+    add_output(plan, "project", kPythonProject, plan::Output::Kind::data);
   }
   const plan::Config& config = surroundings.config;
   plan.values["library"] = {takes_everything(config) ? "full" : "imported",

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "detectors/outputs.hpp"
 #include "detectors/places.hpp"
 #include "server/shipped.hpp"
 
@@ -41,11 +42,7 @@ void add_server(plan::BuildPlan& plan, bool single_page) {
 }  // namespace
 
 void serve_static(plan::BuildPlan& plan, const std::string& built, bool single_page) {
-  plan::Output files;
-  files.built = built;
-  files.installed = kSite;
-  files.kind = plan::Output::Kind::data;
-  plan.outputs.push_back(std::move(files));
+  add_output(plan, built, kSite, plan::Output::Kind::data);
   add_server(plan, single_page);
 }
 
