@@ -75,7 +75,8 @@ void add_content(Answer& answer, const Resource& resource, Text type) {
   }
 }
 
-void add_content_range(Buffer<4 << 10>& out, const Range& range, long long size) {
+template <size_t kRoom>
+void add_content_range(Buffer<kRoom>& out, const Range& range, long long size) {
   out.add("\r\nContent-Range: bytes ").add_number(range.first).add('-').add_number(range.first + range.size - 1);
   out.add('/').add_number(size);
 }
@@ -159,9 +160,9 @@ PartText part_text(const Answer& answer, int number) {
     text.add("--\r\n");
     return text;
   }
-  const Range& range = answer.parts[number];
-  text.add("\r\nContent-Type: ").add(answer.type.name).add("\r\nContent-Range: bytes ").add_number(range.first);
-  text.add('-').add_number(range.first + range.size - 1).add('/').add_number(answer.file_size).add("\r\n\r\n");
+  text.add("\r\nContent-Type: ").add(answer.type.name);
+  add_content_range(text, answer.parts[number], answer.file_size);
+  text.add("\r\n\r\n");
   return text;
 }
 

@@ -118,11 +118,6 @@ constexpr Text kCode[] = {"js", "mjs", "css", "wasm", "map", "woff2", "woff"};
 // Between the digest and the extension: `main.3f2a1b9c.chunk.js`, `app-3f2a1b9c.js.map`.
 constexpr Text kMiddles[] = {".js", ".css", ".chunk", ".min", ".bundle"};
 
-Text file_name(Text path) {
-  const size_t slash = path.find_last('/');
-  return slash == Text::kNone ? path : path.from(slash + 1);
-}
-
 Text extension_of(Text name) {
   const size_t dot = name.find_last('.');
   return dot == Text::kNone || dot == 0 ? Text() : name.from(dot + 1);
@@ -135,12 +130,11 @@ struct Letters {
 Letters letters_of(Text text) {
   Letters letters;
   for (const char c : text) {
-    const bool is_letter = lower(c) >= 'a' && lower(c) <= 'z';
     letters.digits += is_digit(c) ? 1 : 0;
-    letters.large += is_letter && lower(c) != c ? 1 : 0;
-    letters.small += is_letter && lower(c) == c ? 1 : 0;
+    letters.large += is_letter(c) && lower(c) != c ? 1 : 0;
+    letters.small += is_letter(c) && lower(c) == c ? 1 : 0;
     letters.hexadecimal += is_digit(c) || (c >= 'a' && c <= 'f') ? 1 : 0;
-    letters.others += !is_letter && !is_digit(c) && c != '_' && c != '-' ? 1 : 0;
+    letters.others += !is_letter(c) && !is_digit(c) && c != '_' && c != '-' ? 1 : 0;
   }
   return letters;
 }

@@ -7,8 +7,7 @@ namespace {
 bool is_token(Text text) {
   if (text.empty()) return false;
   for (const char c : text) {
-    const bool is_alphanumeric = is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
-    if (!is_alphanumeric && !Text("!#$%&'*+-.^_`|~").has(c)) return false;
+    if (!is_digit(c) && !is_letter(c) && !Text("!#$%&'*+-.^_`|~").has(c)) return false;
   }
   return true;
 }
@@ -33,8 +32,7 @@ bool is_visible_ascii(Text text) {
 // Host is what a URL may have between `//` and the path, without user and path.
 bool is_host(Text text) {
   for (const char c : text) {
-    const bool is_plain = is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z');
-    if (!is_plain && !Text("-._~!$&'()*+,;=%:[]").has(c)) return false;
+    if (!is_digit(c) && !is_letter(c) && !Text("-._~!$&'()*+,;=%:[]").has(c)) return false;
   }
   return true;
 }

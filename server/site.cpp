@@ -23,8 +23,7 @@ bool may_have_encodings(const ContentType& type) {
 }
 
 bool has_extension(Text path) {
-  const size_t slash = path.find_last('/');
-  return (slash == Text::kNone ? path : path.from(slash + 1)).has('.');
+  return file_name(path).has('.');
 }
 
 // A person who opens an address, rather than a page that loads its parts.
@@ -42,7 +41,7 @@ bool is_navigation(const Target& target, const Request& request) {
 template <size_t kRoom>
 void add_encoded(Buffer<kRoom>& out, Text path) {
   for (const char c : path) {
-    const bool is_plain = is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || Text("-._~/!$&'()*+,;=:@").has(c);
+    const bool is_plain = is_digit(c) || is_letter(c) || Text("-._~/!$&'()*+,;=:@").has(c);
     if (is_plain) {
       out.add(c);
       continue;

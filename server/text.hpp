@@ -77,6 +77,16 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+constexpr bool is_letter(char c) {
+  return lower(c) >= 'a' && lower(c) <= 'z';
+}
+
+// What follows the last slash, or all of it.
+constexpr Text file_name(Text path) {
+  const size_t slash = path.find_last('/');
+  return slash == Text::kNone ? path : path.from(slash + 1);
+}
+
 // Takes the part before the next `separator` off the front of `rest`, which is then what follows it.
 constexpr Text take_until(Text& rest, char separator) {
   const size_t at = rest.find(separator);
