@@ -89,8 +89,11 @@ plan::Step build_step(const Surroundings& surroundings, const std::vector<CProgr
   return step;
 }
 
-bool needs_cpp(const plan::SourceTree& tree, const CMakeProject& project) {
-  return project.enables_cpp && has_cpp_source(c_sources(tree));
+// Sources may be above the application's folder, where there may also be others that are not its own.
+bool needs_cpp(const Surroundings& surroundings, const CMakeProject& project) {
+  if (!project.enables_cpp) return false;
+  return has_cpp_source(c_sources(surroundings.app)) ||
+         (project.names_languages && has_cpp_source(c_sources(surroundings.context)));
 }
 
 void name_after(plan::BuildPlan& plan, const CMakeProject& project, const ProgramChoice& choice,
@@ -108,7 +111,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const CMakeProject project = read_cmake_project(tree, definitions_of(surroundings.config));
   const ProgramChoice choice =
       choose_programs(project.programs, surroundings.config, "CMake", "CMakeLists.txt", project.unread);
-  const bool has_cpp = needs_cpp(tree, project);
+  const bool has_cpp = needs_cpp(surroundings, project);
 
   plan::Detection detection{.detector = "cmake", .language = has_cpp ? "cpp" : "c", .score = kScore};
   detection.may_have_other_programs = true;

@@ -313,6 +313,7 @@ class Walker {
         languages.push_back(word);
       }
     }
+    project_.names_languages = !languages.empty();
     if (languages.empty()) languages = {"C", "CXX"};
     enable(languages);
   }

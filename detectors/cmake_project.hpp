@@ -16,6 +16,7 @@ struct CMakeProject {
   int name_line = 0, minimum_line = 0;
   std::string minimum;  // cmake_minimum_required
   bool enables_c = false, enables_cpp = false;
+  bool names_languages = false;    // `project()` says which; else both are enabled
   std::vector<CProgram> programs;  // without imported, alias and excluded ones, and without folders of tests
   // Where programs are made in a way that cannot be read: in a loop, a function, or under a computed name.
   std::string unread;

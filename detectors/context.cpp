@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "base/toml.hpp"
 #include "detectors/gradle_project.hpp"
 #include "detectors/maven_project.hpp"
@@ -98,6 +99,32 @@ std::optional<fs::path> java_context(const fs::path& app) {
   return outermost == app ? std::nullopt : std::optional(outermost);
 }
 
+// `build/cmake/CMakeLists.txt` of a project whose sources are above it: a path in it begins with, or has, `..`.
+bool has_sources_above(const fs::path& app) {
+  try {
+    const std::optional<std::string> text = read_file_if_exists(app / "CMakeLists.txt", 1 << 20);
+    if (!text) return false;
+    for (const std::string& whole : split_lines(*text)) {
+      const std::string_view line = std::string_view(whole).substr(0, whole.find('#'));
+      for (std::size_t at = line.find(".."); at != std::string_view::npos; at = line.find("..", at + 2)) {
+        const char before = at == 0 ? ' ' : line[at - 1], after = at + 2 < line.size() ? line[at + 2] : ' ';
+        constexpr std::string_view kBefore = " \t(\"/", kAfter = " \t)\"/";
+        if (kBefore.find(before) != std::string_view::npos && kAfter.find(after) != std::string_view::npos) return true;
+      }
+    }
+  } catch (const Error&) {
+  }
+  return false;
+}
+
+std::optional<fs::path> cmake_context(const fs::path& app) {
+  if (has_version_control(app) || !has_sources_above(app)) return std::nullopt;
+  for (fs::path folder = app.parent_path(); folder != folder.parent_path(); folder = folder.parent_path()) {
+    if (has_version_control(folder)) return folder;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<fs::path> find_context(const fs::path& app) {
@@ -109,6 +136,7 @@ std::optional<fs::path> find_context(const fs::path& app) {
   const bool is_package = has_file(app, "package.json");
   const bool is_member = has_file(app, "pyproject.toml") && !has_file(app, "uv.lock");
   const bool is_of_something = is_module || is_in_module || is_crate || is_package || is_member;
+  if (!is_of_something && has_file(app, "CMakeLists.txt")) return cmake_context(app);
   if (!is_of_something || has_file(app, "go.work")) return std::nullopt;
   if (has_version_control(app)) return std::nullopt;
   for (fs::path folder = app.parent_path(); folder != folder.parent_path(); folder = folder.parent_path()) {
