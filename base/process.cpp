@@ -6,13 +6,17 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <exception>
+#include <optional>
 #include <thread>
 
 #include "base/error.hpp"
@@ -154,12 +158,68 @@ class Outputs {
   std::array<char, 64 * 1024> buffer_{};
 };
 
+// Gives a program its standard input as it takes it. A socket rather than a pipe: writing to one that nobody reads any
+// more is an error and no signal.
+class Feeder {
+ public:
+  explicit Feeder(Source& source) : source_(source) {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+      throw system_error(Exit::bug, "cannot create a pair of sockets");
+    }
+    ours_ = FileDescriptor(ends[0]);
+    theirs_ = FileDescriptor(ends[1]);
+  }
+
+  int their_end() const { return theirs_.get(); }
+  // Once the program has its end.
+  void start() {
+    theirs_.reset();
+    thread_ = std::jthread([this] { feed(); });
+  }
+  bool has_failed() const { return failed_; }
+  // Once the program and all that it started are gone.
+  void finish() {
+    if (thread_.joinable()) thread_.join();
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  void feed() noexcept {
+    try {
+      std::array<std::byte, 128 * 1024> room{};
+      while (const std::size_t size = source_.read(room)) {
+        if (!send(std::span(room).first(size))) break;
+      }
+    } catch (...) {
+      error_ = std::current_exception();
+      failed_ = true;
+    }
+    ours_.reset();
+  }
+  bool send(Bytes bytes) {
+    while (!bytes.empty()) {
+      const ssize_t size = ::send(ours_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (size < 0 && errno == EINTR) continue;
+      if (size < 0) return false;  // it does not want more
+      bytes = bytes.subspan(static_cast<std::size_t>(size));
+    }
+    return true;
+  }
+
+  Source& source_;
+  FileDescriptor ours_, theirs_;
+  std::atomic<bool> failed_ = false;
+  std::exception_ptr error_;
+  std::jthread thread_;
+};
+
 // Passes output on until the leader is gone. A child in the background may hold the pipes for ever, so
 // the group is killed then, and what still is in the pipes is read for a moment at most: a process that
 // left the group (a daemon) may hold them too.
-void follow(Group& group, Outputs& outputs, const std::stop_token& stop) {
+void follow(Group& group, Outputs& outputs, const Feeder* feeder, const std::stop_token& stop) {
   while (!group.leader_has_ended()) {
-    if (stop.stop_requested()) group.cancel();
+    if (stop.stop_requested() || (feeder != nullptr && feeder->has_failed())) group.cancel();
     if (outputs.open()) {
       outputs.read(std::chrono::milliseconds(20));
     } else {
@@ -214,12 +274,15 @@ FileDescriptor input_file(const std::string& text) {
 }
 
 // With pipes (not on a terminal) the program leads a group of its own.
-pid_t spawn(const std::string& program, const Command& command, const Pipe* out, const Pipe* error) {
+pid_t spawn(const std::string& program, const Command& command, const Pipe* out, const Pipe* error,
+            const Feeder* feeder = nullptr) {
   SpawnSettings settings;
   const FileDescriptor input = input_file(command.input);
   short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
   if (out != nullptr) {
-    if (input) {
+    if (feeder != nullptr) {
+      ::posix_spawn_file_actions_adddup2(&settings.actions, feeder->their_end(), 0);
+    } else if (input) {
       ::posix_spawn_file_actions_adddup2(&settings.actions, input.get(), 0);
     } else {
       ::posix_spawn_file_actions_addopen(&settings.actions, 0, "/dev/null", O_RDONLY, 0);
@@ -262,14 +325,18 @@ ProcessResult SystemProcessRunner::run(const Command& command, const OutputFunct
 
   become_subreaper();
   Pipe out = make_pipe(), error = make_pipe();
-  Group group(spawn(program, command, &out, &error));
+  std::optional<Feeder> feeder;
+  if (command.feed != nullptr) feeder.emplace(*command.feed);
+  Group group(spawn(program, command, &out, &error, feeder ? &*feeder : nullptr));
+  if (feeder) feeder->start();
   out.write.reset();
   error.write.reset();
   Outputs outputs(out, error, output);
-  follow(group, outputs, stop);
+  follow(group, outputs, feeder ? &*feeder : nullptr, stop);
   ProcessResult result;
   result.status = group.end();
   result.cancelled = group.was_cancelled();
+  if (feeder) feeder->finish();
   return result;
 }
 

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/stream.hpp"
+
 namespace whittle {
 
 struct Command {
@@ -19,6 +21,7 @@ struct Command {
   std::filesystem::path folder;            // working directory; empty: the caller's
   bool inherit_terminal = false;           // standard input, output and error are the caller's (`whittle run`)
   std::string input = {};                  // what standard input gives; empty: /dev/null
+  Source* feed = nullptr;                  // the same, as the program takes it; read by another thread
 };
 
 struct ProcessResult {
@@ -37,7 +40,7 @@ class ProcessRunner {
   // Runs until the program ends. Standard input is `input`. When `stop` is requested the whole process
   // group gets SIGTERM, and SIGKILL two seconds later; what the program left in its group is killed when it
   // ends. Nothing of the group is left on return. With `inherit_terminal` the program alone gets one SIGTERM.
-  // Throws Error when the program cannot be started.
+  // Throws Error when the program cannot be started, and what `feed` throws once the program has been ended for it.
   virtual ProcessResult run(const Command& command, const OutputFunction& output, std::stop_token stop) = 0;
 };
 

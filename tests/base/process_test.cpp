@@ -186,3 +186,50 @@ TEST_CASE("programs are looked for in absolute folders only, and must be executa
   CHECK_FALSE(find_program("text", path));
   CHECK_FALSE(find_program("tool", "."));
 }
+
+namespace {
+
+// So many bytes of one kind; throws after `limit`.
+class Pattern : public Source {
+ public:
+  Pattern(std::uint64_t size, std::uint64_t limit) : left_(size), limit_(limit) {}
+  std::size_t read(std::span<std::byte> room) override {
+    if (given_ >= limit_) throw Error(Exit::input_unavailable, "the stick was pulled out");
+    const std::size_t size = std::min<std::uint64_t>(room.size(), left_);
+    std::fill_n(room.begin(), size, std::byte('x'));
+    left_ -= size;
+    given_ += size;
+    return size;
+  }
+
+ private:
+  std::uint64_t left_, limit_, given_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a program takes megabytes from a source as it wants them") {
+  SystemProcessRunner runner;
+  Pattern pattern(5'000'000, 6'000'000);
+  Command command = shell("wc -c");
+  command.feed = &pattern;
+  CHECK(run_captured(runner, command).out == "5000000\n");
+}
+
+TEST_CASE("a program that does not want its input ends all the same") {
+  SystemProcessRunner runner;
+  Pattern pattern(50'000'000, 60'000'000);
+  Command command = shell("head -c 10; exit 3");
+  command.feed = &pattern;
+  const CapturedOutput captured = run_captured(runner, command);
+  CHECK(captured.out == "xxxxxxxxxx");
+  CHECK(captured.result.status == 3);
+}
+
+TEST_CASE("a source that fails ends the program, and its error is what is seen") {
+  SystemProcessRunner runner;
+  Pattern pattern(50'000'000, 1'000'000);
+  Command command = shell("cat >/dev/null; sleep 60");
+  command.feed = &pattern;
+  CHECK_THROWS_WITH_AS(run_captured(runner, command), "the stick was pulled out", Error);
+}
