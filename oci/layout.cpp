@@ -48,6 +48,28 @@ std::string name_of(const Json& entry) {
   return json_text(entry.value("annotations", Json::object()), kNameKey);
 }
 
+// False when nothing changed.
+bool put(Json& manifests, std::string_view name, const Descriptor& target, const Json& entry) {
+  const auto found = std::find_if(manifests.begin(), manifests.end(), [&](const Json& item) {
+    return name_of(item) == name && (!name.empty() || json_text(item, "digest") == target.digest.str());
+  });
+  if (found == manifests.end()) {
+    manifests.push_back(entry);
+    return true;
+  }
+  if (*found == entry) return false;
+  *found = entry;
+  return true;
+}
+
+bool drop(Json& manifests, std::string_view name) {
+  const auto last =
+      std::remove_if(manifests.begin(), manifests.end(), [&](const Json& item) { return name_of(item) == name; });
+  const bool any = last != manifests.end();
+  manifests.erase(last, manifests.end());
+  return any;
+}
+
 Json entry_for(std::string_view name, const Descriptor& target) {
   Descriptor named = target;
   if (!name.empty()) named.annotations[std::string(kNameKey)] = name;
@@ -123,31 +145,23 @@ void Layout::update(const std::function<bool(Json&)>& change) {
 
 void Layout::tag(std::string_view name, const Descriptor& target) {
   const Json entry = entry_for(name, target);
-  update([&](Json& manifests) {
-    const auto found = std::find_if(manifests.begin(), manifests.end(), [&](const Json& item) {
-      return name_of(item) == name && (!name.empty() || json_text(item, "digest") == target.digest.str());
-    });
-    if (found == manifests.end()) {
-      manifests.push_back(entry);
-      return true;
-    }
-    if (*found == entry) return false;
-    *found = entry;
-    return true;
-  });
+  update([&](Json& manifests) { return put(manifests, name, target, entry); });
 }
 
 bool Layout::untag(std::string_view name) {
   bool removed = false;
   if (name.empty()) return false;
-  update([&](Json& manifests) {
-    const auto last =
-        std::remove_if(manifests.begin(), manifests.end(), [&](const Json& item) { return name_of(item) == name; });
-    removed = last != manifests.end();
-    manifests.erase(last, manifests.end());
-    return removed;
-  });
+  update([&](Json& manifests) { return removed = drop(manifests, name); });
   return removed;
+}
+
+void Layout::exchange(std::span<const std::string> gone, std::span<const Entry> now) {
+  update([&](Json& manifests) {
+    const Json before = manifests;
+    for (const std::string& name : gone) drop(manifests, name);
+    for (const Entry& one : now) put(manifests, one.name, one.descriptor, entry_for(one.name, one.descriptor));
+    return manifests != before;
+  });
 }
 
 }  // namespace whittle::oci

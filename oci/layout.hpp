@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,8 @@ class Layout {
   // entry without one.
   void tag(std::string_view name, const Descriptor& target);
   bool untag(std::string_view name);  // false when there was none
+  // Both for many names, in one replacement of the index: those of `gone` go, then each of `now` is tagged.
+  void exchange(std::span<const std::string> gone, std::span<const Entry> now);
 
  private:
   // Under the lock: reads index.json, lets `change` edit its `manifests`, and replaces the file unless
