@@ -34,7 +34,7 @@ set(sole_users
   "git2\\.h=cli/version_control\\.cpp"
   "toml\\+\\+/=base/toml\\.cpp"
   "pugixml\\.hpp=base/xml\\.cpp"
-  "CLI/=cli/options\\.cpp"
+  "CLI/=cli/(options|gateway_options|command_line)\\.cpp"
   "nlohmann/=base/json\\.hpp"
   "doctest/=tests/.*")
 
