@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/gateway_options.hpp"
 #include "cli/pipeline.hpp"
 #include "cli/session.hpp"
 
@@ -126,6 +127,7 @@ int set_verify(const SetOptions& options, Session& session);
 int set_keygen(const SetOptions& options, Session& session);
 int set_trust(const SetOptions& options, Session& session);
 int set_export(const SetOptions& options, Session& session);
+int run_gateway(const GatewayCommand& command, Session& session);
 int cache_info(bool json, Session& session);
 int cache_gc(Session& session);
 

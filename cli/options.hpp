@@ -7,15 +7,10 @@
 #include <vector>
 
 #include "cli/commands.hpp"
-#include "cli/renderer.hpp"
+#include "cli/program.hpp"
 #include "cli/session.hpp"
 
 namespace whittle::cli {
-
-struct GlobalOptions {
-  bool quiet = false, verbose = false;
-  std::string log_format = "auto";  // auto | terminal | plain | json
-};
 
 struct Invocation {
   GlobalOptions global;

@@ -13,7 +13,7 @@ find_package(nlohmann_json 3.11 REQUIRED)                               # base/j
 find_path(PUGIXML_INCLUDE pugixml.hpp REQUIRED)                         # base/xml.cpp
 find_library(PUGIXML_STATIC libpugixml.a REQUIRED)
 find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)                  # base/toml.cpp
-find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)                           # cli/options.cpp
+find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)                           # cli/options.cpp and its like
 find_path(DOCTEST_INCLUDE doctest/doctest.h REQUIRED)                   # tests/
 
 # libzstd is linked statically: its version decides the bytes of every layer, so it travels with the
@@ -30,3 +30,10 @@ find_path(ZLIB_INCLUDE zlib.h REQUIRED)
 add_library(zlib_static STATIC IMPORTED)
 set_target_properties(zlib_static PROPERTIES IMPORTED_LOCATION ${ZLIB_STATIC}
                       INTERFACE_INCLUDE_DIRECTORIES ${ZLIB_INCLUDE})
+
+# For whittle-gateway, which is linked statically. libarchive's filters name the last three; devices need gzip and zstd.
+set(GATEWAY_STATIC "")
+foreach(name ssl crypto archive nettle zstd z bz2 lzma lz4)
+  find_library(GATEWAY_STATIC_${name} lib${name}.a REQUIRED)
+  list(APPEND GATEWAY_STATIC ${GATEWAY_STATIC_${name}})
+endforeach()
