@@ -241,9 +241,10 @@ class Layer:
 
 
 def write_handmade_layout(path, files, name="handmade:latest", **run):
-    """Writes a one-layer image with Python's tarfile and the `zstd` program, and returns its Layout.
+    """Writes an image with Python's tarfile and the `zstd` program, and returns its Layout.
 
-    `files` maps a path in the image to (content, mode). `run` is the `config` object of the image config: Entrypoint, Cmd, …
+    `files` maps a path in the image to (content, mode); a list of such maps is a layer each. `run` is the `config` object of the
+    image config: Entrypoint, Cmd, …
     """
     path = Path(path)
     (path / "blobs/sha256").mkdir(parents=True)
@@ -252,6 +253,24 @@ def write_handmade_layout(path, files, name="handmade:latest", **run):
         (path / "blobs/sha256" / sha256_of(data).removeprefix("sha256:")).write_bytes(data)
         return {"mediaType": media_type, "digest": sha256_of(data), "size": len(data)}
 
+    tars = [_tar_of(layer) for layer in (files if isinstance(files, list) else [files])]
+    layers = [add(subprocess.run(["zstd", "-qc"], input=tar, capture_output=True, check=True).stdout, LAYER_ZSTD) for tar in tars]
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": run,
+        "rootfs": {"type": "layers", "diff_ids": [sha256_of(tar) for tar in tars]},
+    }
+    config = add(json.dumps(config).encode(), CONFIG)
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
+    manifest = add(json.dumps(manifest).encode(), MANIFEST)
+    manifest["annotations"] = {REF_NAME: name}
+    (path / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    (path / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [manifest]}))
+    return Layout(path)
+
+
+def _tar_of(files):
     with tempfile.TemporaryFile() as stream:
         with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
             folders = {str(parent) for file in files for parent in Path(file).parents if str(parent) != "."}
@@ -267,18 +286,4 @@ def write_handmade_layout(path, files, name="handmade:latest", **run):
                     body.seek(0)
                     archive.addfile(entry, body)
         stream.seek(0)
-        tar = stream.read()
-    layer = add(subprocess.run(["zstd", "-qc"], input=tar, capture_output=True, check=True).stdout, LAYER_ZSTD)
-    config = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": run,
-        "rootfs": {"type": "layers", "diff_ids": [sha256_of(tar)]},
-    }
-    config = add(json.dumps(config).encode(), CONFIG)
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}
-    manifest = add(json.dumps(manifest).encode(), MANIFEST)
-    manifest["annotations"] = {REF_NAME: name}
-    (path / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-    (path / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [manifest]}))
-    return Layout(path)
+        return stream.read()

@@ -359,9 +359,16 @@ def _base64url(data):
 
 
 class Containerd(Daemon):
-    """containerd with its own root, state and socket; `ctr` talks to it."""
+    """containerd with its own root, state and socket; `ctr` talks to it. `programs`: a folder with both, instead of Debian's."""
 
     name = "containerd"
+
+    def __init__(self, programs=None):
+        super().__init__()
+        self.programs = Path(programs) if programs else None
+
+    def program(self, name):
+        return self.programs / name if self.programs else program(name)
 
     def start(self):
         plugins = {
@@ -374,7 +381,8 @@ class Containerd(Daemon):
             f'state = "{self.folder}/state"',
             'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs",'
             ' "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs",'
-            ' "io.containerd.snapshotter.v1.devmapper", "io.containerd.tracing.processor.v1.otlp"]',
+            ' "io.containerd.snapshotter.v1.devmapper", "io.containerd.tracing.processor.v1.otlp",'
+            ' "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri"]',
             "[grpc]",
             f'address = "{self.socket}"',
             "[ttrpc]",
@@ -384,7 +392,7 @@ class Containerd(Daemon):
             lines.append(f'[plugins."{name}"]')
             lines += [f"{key} = {json.dumps(value)}" for key, value in options.items()]
         (self.folder / "config.toml").write_text("\n".join(lines) + "\n")
-        self.spawn("containerd", "--config", self.folder / "config.toml")
+        self.spawn(self.program("containerd"), "--config", self.folder / "config.toml")
         self.wait_until(lambda: self.ctr("version", check=False).returncode == 0)
 
     @property
@@ -392,7 +400,7 @@ class Containerd(Daemon):
         return self.folder / "s"
 
     def ctr(self, *arguments, **options):
-        return call("ctr", "--address", self.socket, "--timeout", "60s", *arguments, **options)
+        return call(self.program("ctr"), "--address", self.socket, "--timeout", "60s", *arguments, **options)
 
     def run(self, image, *arguments, **options):
         """Unpacks with the native snapshotter and runs to the end in a container of its own name."""
