@@ -62,7 +62,7 @@ class ContainerdAdapter : public Adapter {
         if (!present.contains(blob.str())) missing.push_back({blob, next.blobs.at(blob)});
       }
       const ImageArchive archive({{pinned_name(image), image.target}}, missing);
-      std::vector<std::string> words = {"images", "import"};
+      std::vector<std::string> words = import_words();
       if (!unpacks_) words.emplace_back("--no-unpack");
       if (unpacks_ && !snapshotter_.empty()) words.insert(words.end(), {"--snapshotter", snapshotter_});
       feed(words, archive, blobs, cat("import the image `", image.name, "`"));
@@ -78,7 +78,9 @@ class ContainerdAdapter : public Adapter {
       std::vector<ImageArchive::Name> names;
       for (const bundle::BundledImage& image : next->images) names.push_back({image.reference, image.target});
       const BlobSources nothing({});
-      feed({"images", "import", "--no-unpack"}, ImageArchive(names, {}), nothing, "name the images");
+      std::vector<std::string> words = import_words();
+      words.emplace_back("--no-unpack");
+      feed(std::move(words), ImageArchive(names, {}), nothing, "name the images");
       for (const bundle::BundledImage& image : next->images) label(image.reference);
     }
     remove(names_gone(former, next));
@@ -170,6 +172,17 @@ class ContainerdAdapter : public Adapter {
     import.feed = stream.get();
     run_program(runtime_, import, doing);
   }
+  // containerd 2 would import by itself, and does not where it is not told of a platform to unpack for, or a blob is
+  // left out; its `ctr` imports as that of 1.6 when it is asked to.
+  std::vector<std::string> import_words() const {
+    if (!imports_locally_) {
+      imports_locally_ =
+          ctr({"images", "import", "--help"}, "ask ctr for its options").find("--local") != std::string::npos;
+    }
+    std::vector<std::string> words = {"images", "import"};
+    if (*imports_locally_) words.emplace_back("--local");
+    return words;
+  }
   void label(const std::string& name) { ctr({"images", "label", name, kPin}, cat("pin ", name)); }
   void remove(const std::vector<std::string>& names) {
     if (names.empty()) return;
@@ -230,6 +243,7 @@ class ContainerdAdapter : public Adapter {
   fs::path root_;
   std::string program_;
   bool unpacks_;
+  mutable std::optional<bool> imports_locally_;  // not asked yet
   ForeignBlobs content_;
 };
 

@@ -14,6 +14,7 @@ import unittest
 from pathlib import Path
 
 from support.case import WhittleTestCase
+from support.containerd2 import containerd2
 from support.kills import Sweep, kill_applies_of_a_layout, traced
 from support.layouts import Layout
 from support.parties import Containerd, Daemon, Podman, call, skopeo
@@ -593,6 +594,13 @@ class OnContainerd(OnARuntime):
 
         self.kill_in_turn(device, max(6, KILLS // 50), check)
         self.assert_whole()
+
+
+class OnContainerd2(OnContainerd):
+    """containerd 2, whose import is another one."""
+
+    def programs(self):
+        return containerd2()
 
 
 class OnPodman(OnARuntime):

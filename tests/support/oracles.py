@@ -37,33 +37,37 @@ def oracle(command, *arguments, timeout=120):
 
 
 def oracle_program():
+    return built_program("oracle", SOURCES, ".", TAGS)
+
+
+def built_program(name, sources, package, tags=""):
     """Built once for each state of the sources, by whichever process comes first."""
     compiler, version = go_program()
     state = hashlib.sha256(version.encode())
-    for source in sorted([*SOURCES.glob("*.go"), SOURCES / "go.mod", SOURCES / "go.sum"]):
+    for source in sorted([*sources.glob("*.go"), sources / "go.mod", sources / "go.sum"]):
         state.update(source.name.encode() + b"\0" + source.read_bytes())
-    built = BUILT / state.hexdigest()[:16] / "oracle"
+    built = BUILT / state.hexdigest()[:16] / name
     if built.exists():
         return built
     built.parent.mkdir(parents=True, exist_ok=True)
     with open(BUILT / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not built.exists():
-            build(compiler, built)
+            build(compiler, built, sources, package, tags)
     return built
 
 
-def build(compiler, built):
+def build(compiler, built, sources, package, tags):
     unfinished = built.with_suffix(".unfinished")
     done = subprocess.run(
-        [compiler, "build", "-trimpath", "-ldflags=-s -w", "-tags", TAGS, "-o", unfinished, "."],
-        cwd=SOURCES,
+        [compiler, "build", "-trimpath", "-ldflags=-s -w", "-tags", tags, "-o", unfinished, package],
+        cwd=sources,
         env={**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"},
         capture_output=True,
         text=True,
     )
     if done.returncode != 0:
-        raise PartyFailed(f"go build in {SOURCES}\n{done.stderr}")
+        raise PartyFailed(f"go build in {sources}\n{done.stderr}")
     unfinished.rename(built)
 
 
