@@ -163,6 +163,34 @@ class OnALayout(OneSite):
         self.assertIn("did not end in 1 s", device("apply", self.one, expect=71).stderr)
         self.assertEqual(device.status()["generation"], 0)
 
+    def test_what_is_interrupted_after_the_commit_needs_no_bundle_to_go_on(self):
+        flag = self.temporary / "cut"
+        device = self.device("--", "/bin/sh", "-c", f"if test -e {flag}; then rm {flag}; kill -KILL $PPID; sleep 5; fi")
+        device("apply", self.one)
+        flag.touch()
+        device("apply", self.two, expect=-signal.SIGKILL)
+        said = device("status", expect=75).stdout
+        self.assertIn("incomplete  apply of set line7, epoch 2, at health", said)
+        device("apply")
+        self.assert_has(device, self.two)
+        self.assertEqual(device("apply", expect=2).returncode, 2)  # nothing is under way any more
+
+    def test_keys_change_and_the_old_ones_count_no_more(self):
+        site = Site(self.temporary / "rotating")
+        device = Device(self, site, folder=self.temporary / "rotating-device")
+        old = site.bundle(1, FIRST, output="old.whittle")
+        late = site.bundle(3, SECOND, output="late.whittle")
+        site.whittle("set", "keygen", "next.key")
+        site.whittle("set", "trust", "--key", "next.key.pub", "--sign-with", "site.key", "--sign-with", "next.key", "--set", "line7")
+        site.key = "next.key"
+        new = site.bundle(2, SECOND, output="new.whittle")
+        device("apply", old)
+        device("apply", new)
+        self.assert_has(device, new)
+        self.assertEqual(device.status()["trust"]["version"], 2)
+        self.assertIn("nothing was changed", device("apply", late, expect=70).stderr)
+        self.assert_has(device, new)
+
     def test_damage_is_found_and_mended_from_a_bundle(self):
         device = self.device()
         device("apply", self.one)

@@ -30,6 +30,7 @@ class Site:
         self.set_name = set_name
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "WHITTLE_STORE": str(self.folder / "store")}
         self.number = 0
+        self.key = "site.key"
         self.whittle("set", "keygen", "site.key")
         self.whittle("set", "trust", "--key", "site.key.pub", "--set", set_name)
 
@@ -67,7 +68,7 @@ class Site:
         self.write_set(epoch, images, compatible)
         self.whittle("set", "lock")
         output = ["-o", output] if output else []
-        files = self.whittle("set", command, "--key", "site.key", *output, *arguments).stdout.splitlines()
+        files = self.whittle("set", command, "--key", self.key, *output, *arguments).stdout.splitlines()
         return self.folder / files[0]
 
 
