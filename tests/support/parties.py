@@ -104,13 +104,13 @@ class Daemon:
                 preexec_fn=_die_with_parent,
             )
 
-    def wait_until(self, ready, seconds=30):
+    def wait_until(self, ready, seconds=30, step=0.02):
         deadline = time.monotonic() + seconds
         while not ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 state = f"exited with {self.process.poll()}" if self.process.poll() is not None else f"not ready in {seconds} s"
                 raise PartyFailed(f"{self.name} {state}:\n{self.log.read_text(errors='replace')}")
-            time.sleep(0.02)
+            time.sleep(step)
 
     def stop_process(self):
         if self.process and self.process.poll() is None:
@@ -484,6 +484,10 @@ class Container(Daemon):
         self.id = "whittle-" + secrets.token_hex(6)
 
     def start(self):
+        self.unpack()
+        self.launch()
+
+    def unpack(self):
         self.image.unpack(self.folder / "rootfs")
         self.folder.chmod(0o755)
         (self.folder / "rootfs").chmod(0o755)
@@ -494,14 +498,19 @@ class Container(Daemon):
         namespaces = specification["linux"]["namespaces"]
         specification["linux"]["namespaces"] = [one for one in namespaces if one["type"] != "network"]
         (self.folder / "config.json").write_text(json.dumps(specification))
+
+    def launch(self):
         self.spawn("runc", "--root", self.folder / "state", "run", self.id)
 
     def signal(self, name):
         call("runc", "--root", self.folder / "state", "kill", self.id, name)
 
-    def stop(self):
+    def remove(self):
         if (self.folder / "state" / self.id).exists():
             call("runc", "--root", self.folder / "state", "delete", "--force", self.id, check=False)
+
+    def stop(self):
+        self.remove()
         super().stop()
 
 
