@@ -191,7 +191,7 @@ void prepare_cargo_home(const fs::path& cargo_home, const Host& host, bool netwo
   make_folders(cargo_home);
   const std::string wanted = registry_settings(user_home);
   const fs::path file = cargo_home / "config.toml";
-  if (read_file_if_exists(file).value_or("") != wanted) write_file(file, wanted);
+  if (read_file_if_exists(file).value_or("") != wanted) write_unsynced(file, wanted);
   link_credentials(cargo_home, user_home, network);
 }
 

@@ -51,13 +51,13 @@ void ProbeCache::remember(std::string_view question, const ProbedTool& tool,
   Json files = Json::object();
   for (const fs::path& path : watched) files[path.native()] = signature(path);
   make_folders(folder_);
-  write_file(file_of(question), pretty_json({{"question", question},
-                                             {"name", tool.name},
-                                             {"path", tool.path.native()},
-                                             {"version", tool.version},
-                                             {"describes", tool.describes},
-                                             {"digest", tool.digest.str()},
-                                             {"watched", files}}));
+  write_unsynced(file_of(question), pretty_json({{"question", question},
+                                                 {"name", tool.name},
+                                                 {"path", tool.path.native()},
+                                                 {"version", tool.version},
+                                                 {"describes", tool.describes},
+                                                 {"digest", tool.digest.str()},
+                                                 {"watched", files}}));
 }
 
 }  // namespace whittle::builder

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <tuple>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -144,11 +145,26 @@ void Sandbox::refuse(const std::string& reason) {
                    ", or accept it with `--sandbox=off`"));
 }
 
+void Sandbox::look_ahead(const std::stop_token& stop) {
+  if (mode_ == "off" || has_looked_ || ahead_.valid()) return;
+  const std::optional<fs::path> program = find_program("bwrap", variable(host_, "PATH"));
+  if (!program || ProbeCache(host_.cache / "probes").find(question_of(*program))) return;
+  ahead_ = std::async(std::launch::async, [this, stop] {
+    std::string reason;
+    std::optional<Bars> bars = find(stop, reason);
+    return std::pair(std::move(bars), std::move(reason));
+  });
+}
+
 bool Sandbox::is_in_force(const std::stop_token& stop) {
   if (mode_ == "off") return false;
   if (has_looked_ && (bars_ || mode_ != "required")) return bars_.has_value();
   std::string reason;
-  bars_ = find(stop, reason);
+  if (ahead_.valid()) {
+    std::tie(bars_, reason) = ahead_.get();
+  } else {
+    bars_ = find(stop, reason);
+  }
   has_looked_ = true;
   if (!bars_) refuse(reason);
   if (bars_) events_.verbose(cat("steps run in a sandbox by ", backticked(bars_->program.native())));

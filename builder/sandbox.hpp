@@ -3,9 +3,11 @@
 // Why, and what it costs: docs/design/building.md "Sandbox".
 #pragma once
 
+#include <future>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "base/event.hpp"
 #include "base/process.hpp"
@@ -29,6 +31,8 @@ class Sandbox {
   // Whether steps run in one. The first call looks whether bubblewrap works here, which is remembered in the cache.
   // Where it does not, "auto" warns once, and "required" is an Error(input_unavailable) with the reason.
   bool is_in_force(const std::stop_token& stop);
+  // Begins to look on a thread of its own, where that is not remembered, so that the first call need not wait.
+  void look_ahead(const std::stop_token& stop);
 
   // `command` in the sandbox; only when it is in force. Throws Error(input_unavailable) when its program is not there.
   Command around(Command command, const View& view, bool network) const;
@@ -48,6 +52,7 @@ class Sandbox {
   EventSink& events_;
   bool has_looked_ = false;
   std::optional<Bars> bars_;
+  std::future<std::pair<std::optional<Bars>, std::string>> ahead_;  // with the reason for none
 };
 
 }  // namespace whittle::builder

@@ -139,7 +139,8 @@ void Ways::remember(const Way& way) const {
   }
   const std::string toolchain = way.toolchain == nullptr ? "" : way.toolchain->toolchain.name;
   make_folders(memory_.parent_path());
-  write_file(memory_, canonical_json({{"identity", identity_}, {"toolchain", toolchain}, {"fallbacks", fallbacks}}));
+  write_unsynced(memory_,
+                 canonical_json({{"identity", identity_}, {"toolchain", toolchain}, {"fallbacks", fallbacks}}));
 }
 
 }  // namespace whittle::builder

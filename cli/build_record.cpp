@@ -58,7 +58,7 @@ void BuildRecords::remember(const Digest& key, const Record& record) {
                      {"installed", record.installed},
                      {"sandbox", record.sandbox}};
   make_folders(folder_);
-  write_file(path(key), canonical_json(json));
+  write_unsynced(path(key), canonical_json(json));
 }
 
 }  // namespace whittle::cli

@@ -97,7 +97,7 @@ std::string Origins::record_of(const layers::RootFilesystem& root, const plan::B
 
 void Origins::remember(const Digest& configuration, const std::string& record) const {
   make_folders(folder_);
-  write_file(folder_ / configuration.hex(), record);
+  write_unsynced(folder_ / configuration.hex(), record);
 }
 
 std::optional<Origin> Origins::find(const Digest& configuration, const std::string& path) const {
