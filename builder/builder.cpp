@@ -6,6 +6,7 @@
 #include "builder/attempt.hpp"
 #include "builder/inputs.hpp"
 #include "builder/kernel_headers.hpp"
+#include "builder/modules.hpp"
 #include "builder/results.hpp"
 #include "builder/shipped.hpp"
 #include "builder/ways.hpp"
@@ -67,6 +68,7 @@ class Search {
   // an earlier one's may be about its smaller C library.
   void run() {
     if (inputs_.toolchains.empty() && !plan_.toolchains.empty()) throw no_toolchain(plan_, inputs_);
+    look_for_modules();
     Ways ways(plan_, inputs_.toolchains, work_.keep() / ".whittle-way", identity_of_ways(plan_, inputs_));
     std::vector<std::string> earlier;
     for (std::optional<Way> way = ways.first(); way;) {
@@ -84,6 +86,7 @@ class Search {
         way = ways.after(*way, failure);
         if (!way) {
           for (std::string& line : earlier) error.note(std::move(line));
+          explain(error, cat(failure.text, earlier.empty() ? "" : join(earlier, "\n")), lacks_);
           throw;
         }
         earlier.push_back(cat("with ", what.empty() ? "the usual steps" : what, ": ", gist(error)));
@@ -94,6 +97,22 @@ class Search {
   }
 
  private:
+  // Before anything is compiled. What may be missing for nothing is told, and explains a failure.
+  void look_for_modules() {
+    if (plan_.modules.empty()) return;
+    std::vector<fs::path> compilers;
+    for (const FoundToolchain& found : inputs_.toolchains) {
+      for (const ProbedTool& tool : found.tools) {
+        if (tool.name.find("zig") == std::string::npos) compilers.push_back(tool.path);
+      }
+    }
+    lacks_ = lacks_of_modules(plan_, compilers, host_, runner_, stop_);
+    for (const Lack& lack : lacks_) {
+      if (lack.is_fatal) throw refusal_of(lacks_, plan_);
+      events_.info(cat(lack.chain, " ", lack.state, "; if it is needed, the build will fail"));
+    }
+  }
+
   void attempt(const Way& way, Failure& failure) {
     const plan::BuildPlan plan = along(way, plan_);
     work_.fill(inputs_.files, !plan.leaves_source_alone && !plan.steps.empty(), events_);
@@ -141,6 +160,7 @@ class Search {
   WorkFolder& work_;
   const StepCache& cache_;
   KnownFiles known_;
+  std::vector<Lack> lacks_;
 };
 
 // The result for what the steps say that they read, or for the whole tree where a build has read more.

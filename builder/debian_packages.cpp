@@ -1,5 +1,6 @@
 #include "builder/debian_packages.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.hpp"
@@ -14,7 +15,7 @@ struct Row {
   std::string_view package;
   std::string_view names;
 };
-constexpr std::array<Row, 65> kPackages = {{
+constexpr std::array<Row, 83> kPackages = {{
     {"libncurses-dev", "curses.h ncurses.h ncursesw.h term.h curses ncurses ncursesw tinfo panel form menu ncurses/"},
     {"zlib1g-dev", "zlib.h zconf.h z zlib"},
     {"libssl-dev", "openssl/ ssl crypto openssl libssl libcrypto"},
@@ -80,7 +81,31 @@ constexpr std::array<Row, 65> kPackages = {{
     {"libmariadb-dev", "mysql.h mysql/ mariadb mysqlclient"},
     {"libboost-all-dev", "boost/ boost"},
     {"uuid-dev", "uuid.h uuid/ uuid"},
+    {"libkrb5-dev", "krb5.h krb5/ gssapi/ gssapi_krb5 krb5 k5crypto krb5-gssapi mit-krb5 mit-krb5-gssapi"},
+    {"libldap-dev", "ldap.h lber.h ldap lber"},
+    {"librtmp-dev", "librtmp/ rtmp librtmp"},
+    {"libp11-kit-dev", "p11-kit/ p11-kit p11-kit-1"},
+    {"libunistring-dev", "unistr.h unistring"},
+    {"libmount-dev", "libmount/ mount"},
+    {"libblkid-dev", "blkid/ blkid"},
+    {"libdbus-1-dev", "dbus/ dbus-1"},
+    {"libkmod-dev", "libkmod.h kmod libkmod"},
+    {"libpulse-dev", "pulse/ pulse pulse-simple libpulse libpulse-simple"},
+    {"libasound2-dev", "alsa/ asound alsa"},
+    {"libpango1.0-dev", "pango/ pango-1.0 pangocairo-1.0 pangoft2-1.0 pango pangocairo"},
+    {"libcairo2-dev", "cairo/ cairo.h cairo"},
+    {"libgtk-3-dev", "gtk/ gdk/ gtk-3 gdk-3 gtk+-3.0 gdk-3.0"},
+    {"libwayland-dev", "wayland-client.h wayland-server.h wayland-client wayland-server wayland-cursor wayland-egl"},
+    {"libxkbcommon-dev", "xkbcommon/ xkbcommon"},
+    {"libvulkan-dev", "vulkan/ vulkan"},
+    {"libdevmapper-dev", "libdevmapper.h devmapper"},
 }};
+
+// Of Debian 12.
+constexpr std::array<std::string_view, 15> kOnlyShared = {
+    "libkrb5-dev",    "libp11-kit-dev",   "libsystemd-dev",  "libudev-dev",   "libmount-dev",
+    "libpulse-dev",   "libasound2-dev",   "libpango1.0-dev", "libgtk-3-dev",  "libkmod-dev",
+    "libwayland-dev", "libxkbcommon-dev", "libgbm-dev",      "libvulkan-dev", "libdevmapper-dev"};
 
 const Row* row_of_library(std::string_view name) {
   const std::string small = lower(name);
@@ -111,6 +136,10 @@ std::vector<std::string> names_of_library(std::string_view name) {
 std::string package_of_library(std::string_view name) {
   const Row* row = row_of_library(name);
   return row == nullptr ? "" : std::string(row->package);
+}
+
+bool is_only_shared(std::string_view package) {
+  return std::find(kOnlyShared.begin(), kOnlyShared.end(), package) != kOnlyShared.end();
 }
 
 std::string package_of_header(std::string_view name) {

@@ -12,6 +12,8 @@ namespace whittle::builder {
 std::vector<std::string> names_of_library(std::string_view name);
 // Empty when they are not in the table.
 std::string package_of_library(std::string_view name);
+// It has no static libraries, whoever installs it.
+bool is_only_shared(std::string_view package);
 std::string package_of_header(std::string_view name);
 
 }  // namespace whittle::builder

@@ -286,7 +286,8 @@ Digest result_key(const plan::BuildPlan& plan, const Inputs& inputs, const Diges
   Json relevant = plan.to_json();
   // They stand for files, whose names and contents are in `source`.
   for (Json& step : relevant["steps"]) step.erase("inputs");
-  for (const char* member : {"name", "detector", "values", "warnings", "image", "layers", "budget", "sandbox"})
+  for (const char* member :
+       {"name", "detector", "values", "warnings", "image", "layers", "budget", "sandbox", "modules"})
     relevant.erase(member);
   return digest_of(cat("whittle.result/5\n", canonical_json(relevant), "\n", source_date(plan), "\n", source.str(),
                        "\n", inputs.tools_identity.str(), "\n"));

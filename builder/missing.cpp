@@ -13,6 +13,9 @@ namespace {
 
 using Kind = Missing::Kind;
 
+constexpr const char* kClosure =
+    "accept a dynamic program with its libraries: `link = \"closure\"` under `[build]` in whittle.toml";
+
 constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kPrograms = {{
     {"yacc", "bison"},
     {"lex", "flex"},
@@ -133,10 +136,15 @@ std::optional<Missing> missing_in_line(std::string_view line) {
 }  // namespace
 
 std::optional<Missing> missing_in(std::string_view said) {
+  std::optional<Missing> first;
   for (const std::string& line : split_lines(said)) {
-    if (auto missing = missing_in_line(trim(line))) return missing;
+    auto missing = missing_in_line(trim(line));
+    // What nobody can install says more than what comes before it.
+    if (missing && missing->kind == Kind::library && is_only_shared(package_of(*missing))) return missing;
+    if (missing && !first) first = std::move(missing);
+    if (first && first->kind != Kind::library) return first;
   }
-  return std::nullopt;
+  return first;
 }
 
 std::string description_of(const Missing& missing) {
@@ -176,10 +184,11 @@ std::optional<Remedy> remedy_for(const Missing& missing, std::string_view platfo
   if (missing.kind == Kind::header && host_has_header(missing.name, platform)) return std::nullopt;
   if (missing.kind == Kind::library) {
     if (host_archive(missing.name, platform)) return std::nullopt;
+    if (is_only_shared(package)) {
+      return Remedy{cat("is not to be had: Debian's ", package, " has no static library"), kClosure};
+    }
     if (const auto shared = host_shared_library(missing.name, platform)) {
-      return Remedy{
-          cat("is here only as a shared library (", backticked(shared->native()), ")"),
-          "accept a dynamic program with its libraries: `link = \"closure\"` under `[build]` in whittle.toml"};
+      return Remedy{cat("is here only as a shared library (", backticked(shared->native()), ")"), kClosure};
     }
   }
   if (package.empty()) return std::nullopt;

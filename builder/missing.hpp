@@ -13,7 +13,8 @@ struct Missing {
   std::string needed_by;  // of a module: the one that requires it; empty: the project
 };
 
-// The first thing that `said` complains of; nothing when it is not about something that could be installed.
+// The first thing that `said` complains of, or the first library of which there is no static form anywhere; nothing
+// when it is not about something that could be installed.
 std::optional<Missing> missing_in(std::string_view said);
 // "the header `curses.h`", "the library `onig`", "the package `libevent` of pkg-config (needed by `tmux`)".
 std::string description_of(const Missing& missing);

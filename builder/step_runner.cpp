@@ -93,6 +93,8 @@ std::string telling_line(std::span<const std::string> lines) {
     // The compiler's driver and CMake only repeat that something failed; other lines say what.
     const std::string_view told = trim(small);
     if (told.starts_with("collect2:") || told.starts_with("-- configuring incomplete")) continue;
+    // The linker says where it is before it says what is wrong there; a warning ends no link.
+    if (small.find("warning: ") != std::string::npos || told.ends_with("':")) continue;
     if (line.find("/ld: ") != std::string::npos) return std::string(trim(line));
     if (small.find("error") != std::string::npos || small.find("undefined reference") != std::string::npos) {
       return std::string(trim(line));

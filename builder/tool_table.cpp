@@ -19,6 +19,7 @@ constexpr std::array kTools = {
     KnownTool{"automake", "automake", "--version", "generates Makefiles for configure scripts",
               "apt-get install automake libtool pkg-config"},
     KnownTool{"make", "make gmake", "--version", "builds Makefile projects", "apt-get install make"},
+    KnownTool{"bmake", "bmake", "-VMAKE_VERSION", "builds Makefiles in BSD's language", "apt-get install bmake"},
     KnownTool{"cc", "cc gcc clang", "--version", "compiles C", "apt-get install gcc libc6-dev"},
     KnownTool{"c++", "c++ g++ clang++", "--version", "compiles C++", "apt-get install g++"},
     KnownTool{"musl-gcc", "musl-gcc", "--version", "links small static C programs", "apt-get install musl-tools"},

@@ -123,8 +123,9 @@ std::string telling_line(std::string_view name, std::string_view said) {
 ProbedTool ask(const std::string& name, const fs::path& program, const fs::path& folder, const Host& host,
                ProcessRunner& runner, const std::stop_token& stop) {
   const KnownTool* known = find_known_tool(name);
-  // pnpm and yarn would become the version that the project names; what counts is which one is here.
-  const bool looks_around = name == "pnpm" || name == "yarn";
+  // pnpm and yarn would become the version that the project names; what counts is which one is here. bmake would read
+  // the project's Makefile.
+  const bool looks_around = name == "pnpm" || name == "yarn" || name == "bmake";
   const Command command{.argv = {program.native(), known == nullptr ? "--version" : std::string(known->version)},
                         .env = probe_environment(host),
                         .folder = looks_around ? fs::path("/") : folder};

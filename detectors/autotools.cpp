@@ -3,6 +3,7 @@
 #include "detectors/autotools_project.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/installed_data.hpp"
+#include "detectors/modules.hpp"
 #include "detectors/places.hpp"
 #include "detectors/target_platform.hpp"
 
@@ -31,7 +32,9 @@ std::vector<plan::Fallback> fallbacks_of_configure(const AutotoolsProject& proje
     plan::Fallback fallback;
     fallback.name = option;
     fallback.arguments = {option};
-    fallback.signs = {cat("cannot find -l", stem, "\n"), cat("cannot find -l", stem, ":"), cat("lib", stem, ".a(")};
+    fallback.signs = {cat("cannot find -l", stem, "\n"), cat("cannot find -l", stem, ":"), cat("lib", stem, ".a("),
+                      // A script that ends with the options that would have helped.
+                      cat("  ", option, "\n")};
     fallback.warning = cat("built with ", backticked(option), ": the static libraries of ", backticked(name),
                            " are not complete on this host");
     fallbacks.push_back(std::move(fallback));
@@ -66,6 +69,9 @@ plan::Step configure_step(const Surroundings& surroundings, const AutotoolsProje
   step.fallbacks.push_back(configured_wrapper(is_cpp));
   // A script of the project's own may want a compiler that is one word, and says so in words of its own.
   if (!project.is_autoconf) step.fallbacks.back().signs.clear();
+  plan::Fallback common = common_symbols();
+  common.env = {{"CC", cat(compiler_words("${cc}"), " ", common.name)}};
+  step.fallbacks.push_back(std::move(common));
   return step;
 }
 
@@ -109,6 +115,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   plan.tools.push_back({"make", "", ""});
   add_toolchains(plan, has_cpp, surroundings);
   prefer_host_for(plan, project->libraries);
+  require_modules(plan, project->modules, project->programs.size() == 1 && project->unread.empty(), surroundings);
   plan.steps.push_back(configure_step(surroundings, *project, has_cpp));
   plan.steps.push_back(build_step(surroundings, has_cpp));
   for (const CProgram& program : choice.programs) {

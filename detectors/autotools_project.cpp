@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "detectors/installed_data.hpp"
+#include "detectors/modules.hpp"
 #include "detectors/places.hpp"
 
 namespace whittle::detectors {
@@ -101,6 +102,7 @@ std::optional<AutotoolsProject> read_autotools_project(const plan::SourceTree& t
     read_name(tree, project);
     const std::string script = tree.read(project.script);
     project.libraries = libraries_of_configure(script);
+    project.modules = modules_of_configure(script, project.script);
     project.optional = optional_in_configure(script);
   }
   for (const std::string& file : tree.glob("**/Makefile.am")) {

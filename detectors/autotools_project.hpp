@@ -19,6 +19,7 @@ struct AutotoolsProject {
   std::vector<CProgram> programs;                   // bin_PROGRAMS and sbin_PROGRAMS, without folders of tests
   bool installs_data = false, makes_links = false;  // beside the programs
   Libraries libraries;                              // that configure looks for
+  std::vector<plan::Module> modules;                // of pkg-config, that it cannot do without
   std::vector<std::string> optional;                // what can be left out: "--without-NAME", "--disable-NAME"
   std::string unread;                               // a list of programs that is computed or conditional
 };

@@ -32,8 +32,9 @@ std::vector<CProgram> product_of(const std::vector<CProgram>& known) {
   return installed.empty() ? others : installed;
 }
 
-// Shared libraries and relocatable objects are not linked like programs. What an archive needs is in pkg-config's
-// private libraries, if anywhere, and has to follow it.
+// Shared libraries and relocatable objects are not linked like programs. What one of the machine's archives needs is in
+// pkg-config's private libraries, if anywhere, and has to follow it. The project's own archive may have the name of
+// one.
 std::string wrapper(std::string_view compiler) {
   constexpr std::string_view kScript = R"sh(#!/bin/sh
 case " $* " in
@@ -44,7 +45,7 @@ more=
 for word; do
   case $word in
     -l*) name=${word#-l} ;;
-    */lib*.a) name=${word##*/lib} name=${name%.a} ;;
+    /usr/*/lib*.a|/lib/*/lib*.a) name=${word##*/lib} name=${name%.a} ;;
     *) continue ;;
   esac
   for module in "$name" "lib$name"; do
@@ -156,6 +157,16 @@ plan::Fallback compiler_wrapper(bool is_cpp, std::vector<std::string> signs) {
   for (const char* name : {"c++", "g++", "clang++"}) {
     if (is_cpp) fallback.files[cat("wrappers/", name)] = wrapper("${cxx}");
   }
+  return fallback;
+}
+
+// C that was written before GCC 10 may define a variable in each file that includes a header.
+constexpr const char* kCommon = "-fcommon";
+
+plan::Fallback common_symbols() {
+  plan::Fallback fallback;
+  fallback.name = kCommon;
+  fallback.signs = {"multiple definition of"};
   return fallback;
 }
 

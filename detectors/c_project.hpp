@@ -52,6 +52,8 @@ void add_toolchains(plan::BuildPlan& plan, bool is_cpp, const Surroundings& surr
 plan::Fallback compiler_wrapper(bool is_cpp, std::vector<std::string> signs);
 // The same for a step that decides which compiler later ones call, when a link lacks what its archives need.
 plan::Fallback configured_wrapper(bool is_cpp);
+// The sign of C that wants `-fcommon`, and its name, which is the flag; how a compiler gets it is the build system's.
+plan::Fallback common_symbols();
 // What a step that runs make can fall back to: one job, and all that can be made when documentation cannot.
 std::vector<plan::Fallback> make_fallbacks();
 

@@ -6,6 +6,7 @@
 #include "detectors/cmake_project.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/installed_data.hpp"
+#include "detectors/modules.hpp"
 #include "detectors/places.hpp"
 #include "detectors/target_platform.hpp"
 
@@ -70,7 +71,8 @@ plan::Step configure_step(const Surroundings& surroundings, bool is_cpp) {
   // In the environment a compiler may be several words. A C project that does not say so enables C++ as
   // well; the C compiler passes CMake's test of it.
   step.env = {{"CC", "${cc}"}, {"CXX", is_cpp ? "${cxx}" : "${cc}"}};
-  step.fallbacks = {configured_wrapper(is_cpp)};
+  step.fallbacks = {configured_wrapper(is_cpp), common_symbols()};
+  step.fallbacks.back().arguments = {cat("-DCMAKE_C_FLAGS=${compile_flags} ", step.fallbacks.back().name)};
   step.folder = step_folder(surroundings);
   step.files = {{"whittle.cmake", std::string(accepts_libraries(surroundings.config) ? kDynamicInclude : kInclude)},
                 {"build/.cmake/api/v1/query/codemodel-v2", ""}};
@@ -128,6 +130,7 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   plan.tools = {cmake, {"ninja", "", ""}};
   add_toolchains(plan, has_cpp, surroundings);
   prefer_host_for(plan, project.libraries);
+  require_modules(plan, project.modules, project.programs.size() == 1 && project.unread.empty(), surroundings);
   plan.steps = {configure_step(surroundings, has_cpp), build_step(surroundings, choice.programs)};
   for (const CProgram& program : choice.programs) add_output(plan, "build/", program);
   if (choice.programs.empty()) add_unread_outputs(detection, "build/", choice.why, "that CMake reports");

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "detectors/cmake_script.hpp"
 #include "detectors/installed_data.hpp"
+#include "detectors/modules.hpp"
 #include "detectors/places.hpp"
 
 namespace whittle::detectors {
@@ -62,6 +63,7 @@ class Walker {
       programs.push_back(std::move(program));
     }
     project_.programs = std::move(programs);
+    if (says_where_modules_lie_) project_.modules.clear();
     return std::move(project_);
   }
 
@@ -106,6 +108,10 @@ class Walker {
     bytes_ += text.size();
     project_.libraries.merge(libraries_of_cmake(text));
     project_.installs_data = project_.installs_data || cmake_installs_data(text);
+    for (const char* word :
+         {"ENV{PKG_CONFIG_", "CMAKE_PREFIX_PATH", "PKG_CONFIG_EXECUTABLE", "FetchContent", "ExternalProject"}) {
+      says_where_modules_lie_ = says_where_modules_lie_ || text.find(word) != std::string::npos;
+    }
     std::vector<Block> blocks;
     Skipped skipped;
     for (const CMakeCommand& command : parse_cmake(text, path)) {
@@ -272,6 +278,9 @@ class Walker {
       if (tree_.has(included)) walk_file(included, folder, variables, is_certain);
     } else if (command.name == "find_package" && says(words, "REQUIRED")) {
       if (is_certain) variables[cat(first, "_FOUND")] = "ON";  // CMake stops without it
+    } else if (command.name == "pkg_check_modules" && is_certain && words.is_complete && !is_aside(path)) {
+      for (plan::Module& module : modules_of_cmake(words.list, cat(path, ":", command.line)))
+        project_.modules.push_back(std::move(module));
     } else if (command.name == "unset") {
       variables.erase(first);
     }
@@ -381,6 +390,7 @@ class Walker {
   std::map<std::string, std::string> output_names_;
   std::size_t files_ = 0, bytes_ = 0;
   int depth_ = 0;
+  bool says_where_modules_lie_ = false;
 };
 
 }  // namespace

@@ -20,7 +20,8 @@ struct CMakeProject {
   std::vector<CProgram> programs;  // without imported, alias and excluded ones, and without folders of tests
   // Where programs are made in a way that cannot be read: in a loop, a function, or under a computed name.
   std::string unread;
-  Libraries libraries;  // from outside of the tree
+  Libraries libraries;                // from outside of the tree
+  std::vector<plan::Module> modules;  // of pkg-config, that it cannot do without
   bool installs_data = false;
 };
 

@@ -34,6 +34,25 @@ bool cmake_installs_data(std::string_view script) {
   return false;
 }
 
+bool meson_installs_data(const MesonStatement& statement) {
+  const auto install = statement.keywords.find("install");
+  const bool is_generated = statement.name == "configure_file" &&
+                            (statement.keywords.contains("install_dir") || (install != statement.keywords.end()));
+  if (statement.name != "install_data" && statement.name != "install_subdir" && !is_generated) return false;
+  if (install != statement.keywords.end() && install->second.size() == 1 && install->second[0].text == "false")
+    return false;
+  const auto folder = statement.keywords.find("install_dir");
+  std::string place;
+  if (folder != statement.keywords.end()) {
+    for (const MesonToken& token : folder->second) place += lower(token.text);
+  }
+  constexpr std::array<std::string_view, 12> kOthers = {"man",    "pkgconfig",  "doc",          "cmake",
+                                                        "icons",  "completion", "applications", "metainfo",
+                                                        "locale", "include",    "systemd",      "appdata"};
+  return std::none_of(kOthers.begin(), kOthers.end(),
+                      [&](std::string_view other) { return place.find(other) != std::string::npos; });
+}
+
 void add_install_step(plan::BuildPlan& plan, plan::Step step, std::vector<std::string> argv) {
   step.name = "install data";
   step.argv = std::move(argv);

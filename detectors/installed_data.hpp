@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "detectors/meson_script.hpp"
 #include "plan/build_plan.hpp"
 
 namespace whittle::detectors {
@@ -15,6 +16,8 @@ namespace whittle::detectors {
 bool is_data_list_of_automake(std::string_view key);
 // `install(FILES … DESTINATION share/x)`, `install(DIRECTORY …)`.
 bool cmake_installs_data(std::string_view script);
+// `install_data(…)`, `install_subdir(…)`, `configure_file(…, install: true)`.
+bool meson_installs_data(const MesonStatement& statement);
 
 // Where a plan installs to; the value of DESTDIR.
 inline constexpr std::string_view kInstallFolder = "install";

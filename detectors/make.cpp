@@ -1,11 +1,13 @@
 // Make: the Makefile is read for its programs, and the ELF files that appeared settle where they lie.
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 #include "detectors/c_project.hpp"
 #include "detectors/detector.hpp"
 #include "detectors/installed_data.hpp"
 #include "detectors/makefile.hpp"
+#include "detectors/modules.hpp"
 #include "detectors/places.hpp"
 #include "detectors/target_platform.hpp"
 
@@ -15,11 +17,23 @@ namespace {
 
 constexpr int kScore = 40;
 
+constexpr std::array<std::string_view, 3> kFoundByMake = {"GNUmakefile", "makefile", "Makefile"};
+// Of programs for many systems; make is run at the root.
+constexpr std::array<std::string_view, 6> kOfSystem = {"linux/Makefile", "unix/Makefile",  "Makefile.linux",
+                                                       "Makefile.unix",  "makefile.linux", "makefile.unix"};
+
 std::optional<std::string> makefile_of(const plan::SourceTree& tree) {
-  for (const char* name : {"GNUmakefile", "makefile", "Makefile"}) {
-    if (tree.has(name)) return name;
+  for (const std::string_view name : kFoundByMake) {
+    if (tree.has(name)) return std::string(name);
+  }
+  for (const std::string_view name : kOfSystem) {
+    if (tree.has(name)) return std::string(name);
   }
   return std::nullopt;
+}
+
+bool is_found_by_make(std::string_view makefile) {
+  return std::find(kFoundByMake.begin(), kFoundByMake.end(), makefile) != kFoundByMake.end();
 }
 
 // Beside the manifest of another language a Makefile is a task runner, whatever C there may be.
@@ -78,13 +92,22 @@ std::vector<std::string> compilers_of(const MakeProject& project, bool is_cpp) {
   return words;
 }
 
-plan::Step compile_step(const Surroundings& surroundings, const MakeProject& project,
+std::vector<std::string> make_command(const MakeProject& project, const std::string& makefile) {
+  std::vector<std::string> argv = {project.is_for_bsd ? "bmake" : "make"};
+  if (!is_found_by_make(makefile)) argv.insert(argv.end(), {"-f", makefile});
+  return argv;
+}
+
+plan::Step compile_step(const Surroundings& surroundings, const MakeProject& project, const std::string& makefile,
                         const std::vector<MakeProgram>& programs, bool is_cpp) {
   plan::Step step;
   step.name = programs.size() == 1 ? cat("compile ", last_part(programs.front().path)) : "compile";
-  const std::vector<std::string> goals = goals_of(programs);
+  // A goal that finds out about the system comes before its programs.
+  const std::vector<std::string> goals =
+      project.generic_goal.empty() ? goals_of(programs) : std::vector<std::string>{project.generic_goal};
   const auto command = [&](const std::vector<std::string>& compilers, const std::vector<std::string>& wanted) {
-    std::vector<std::string> argv = {"make", "-j${jobs}"};
+    std::vector<std::string> argv = make_command(project, makefile);
+    argv.insert(argv.begin() + 1, "-j${jobs}");
     if (is_foreign(surroundings)) argv.insert(argv.end(), {"AR=${ar}", "RANLIB=${ranlib}", "STRIP=true"});
     for (const auto& words : {compilers, build_arguments(surroundings.config), wanted}) {
       argv.insert(argv.end(), words.begin(), words.end());
@@ -108,6 +131,13 @@ plan::Step compile_step(const Surroundings& surroundings, const MakeProject& pro
     step.fallbacks.push_back(std::move(wrapper));
   }
   step.argv = command(compilers, goals);
+  if (!compilers.empty()) {
+    plan::Fallback common = common_symbols();
+    std::vector<std::string> words = compilers;
+    words.front() += cat(" ", common.name);
+    common.argv = command(words, goals);
+    step.fallbacks.push_back(std::move(common));
+  }
   if (!goals.empty()) {
     plan::Fallback all;
     all.name = "the default goal";
@@ -136,10 +166,11 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   const bool is_alone = chosen.size() == 1;
   plan.name = safe_name(is_alone ? last_part(chosen.front().path) : surroundings.app.name());
   plan.values["name"] = {plan.name, is_alone ? chosen.front().source : "inferred from the folder"};
-  plan.tools = {{"make", "", ""}};
+  plan.tools = {{project.is_for_bsd ? "bmake" : "make", "", ""}};
   add_toolchains(plan, has_cpp, surroundings);
   prefer_host_for(plan, project.libraries);
-  plan.steps = {compile_step(surroundings, project, chosen, has_cpp)};
+  if (project.programs.size() == 1) require_modules(plan, project.modules, true, surroundings);
+  plan.steps = {compile_step(surroundings, project, *makefile, chosen, has_cpp)};
   for (const MakeProgram& program : project.programs) {
     const std::string name = safe_name(last_part(program.path));
     detection.apps.push_back({name, folder_of(program.path), is_alone || name == plan.name});
@@ -155,7 +186,8 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
                        "that appear");
   }
   if (project.installs_data) {
-    std::vector<std::string> argv = {"make", "install", "DESTDIR=${work}/install"};
+    std::vector<std::string> argv = make_command(project, *makefile);
+    argv.insert(argv.end(), {"install", "DESTDIR=${work}/install"});
     if (!project.calls_by_name()) {
       for (std::string& word : compilers_of(project, has_cpp)) argv.push_back(std::move(word));
     }

@@ -7,6 +7,7 @@
 
 #include "base/text.hpp"
 #include "detectors/makefile_text.hpp"
+#include "detectors/modules.hpp"
 #include "detectors/places.hpp"
 
 namespace whittle::detectors {
@@ -86,6 +87,12 @@ class Reader {
     std::vector<std::optional<bool>> conditions;  // nothing: only make can tell
     const std::string makefile = tree_.read(path);
     libraries_.merge(libraries_of_make(makefile));
+    text_ += makefile;
+    for (const std::string& line : split_lines(makefile)) {
+      for (const std::string_view word : {".include <", ".include \"", ".if ", ".for ", ".ifdef "}) {
+        is_for_bsd_ = is_for_bsd_ || line.starts_with(word);
+      }
+    }
     for (const Line& line : logical_lines(makefile)) {
       const std::string_view text = trim(without_comment(line.text));
       const std::vector<std::string> words = blank_separated(text);
@@ -100,6 +107,7 @@ class Reader {
         continue;
       }
       if (text.empty()) continue;
+      if (conditions.empty()) note_modules(text, path, line.number);
       if (words.front() == "include" || words.front() == "-include" || words.front() == "sinclude") {
         include(text, path, depth);
         open = nullptr;
@@ -111,9 +119,31 @@ class Reader {
 
   const std::vector<Rule>& rules() const { return rules_; }
   const Libraries& libraries() const { return libraries_; }
+  // Of variables that something refers to.
+  std::vector<plan::Module> modules() const {
+    std::vector<plan::Module> modules;
+    for (const auto& [variable, module] : modules_) {
+      const bool is_used = variable == "LDLIBS" || variable == "LDFLAGS" || variable == "LOADLIBES" ||
+                           text_.find(cat("$(", variable, ")")) != std::string::npos ||
+                           text_.find(cat("${", variable, "}")) != std::string::npos;
+      if (is_used && !says_where_modules_lie_) modules.push_back(module);
+    }
+    return modules;
+  }
   const MakeVariables& variables() const { return variables_; }
+  bool is_for_bsd() const { return is_for_bsd_; }
 
  private:
+  // `LIBS = $(shell pkg-config --libs x)`.
+  void note_modules(std::string_view text, const std::string& path, int number) {
+    if (text.find("PKG_CONFIG_PATH") != std::string_view::npos) says_where_modules_lie_ = true;
+    const Operator found = operator_of(text);
+    if (found.text.find('=') == std::string_view::npos) return;
+    const std::string variable(trim(text.substr(0, found.at)));
+    for (plan::Module& module : modules_of_make(text.substr(found.at + found.text.size()), cat(path, ":", number)))
+      modules_.emplace_back(variable, std::move(module));
+  }
+
   void include(std::string_view text, const std::string& path, int depth) {
     for (const std::string& file : blank_separated(variables_.expand(text.substr(text.find(' ') + 1)))) {
       const std::string included = joined(folder_of(path), file);
@@ -212,6 +242,9 @@ class Reader {
   MakeVariables variables_;
   std::vector<Rule> rules_;
   Libraries libraries_;
+  std::vector<std::pair<std::string, plan::Module>> modules_;  // by the variable
+  std::string text_;                                           // of all files
+  bool says_where_modules_lie_ = false, is_for_bsd_ = false;
   int files_ = 0;
 };
 
@@ -430,6 +463,13 @@ MakeProject read_makefile(const plan::SourceTree& tree, const std::string& path,
     const std::string words = reader.variables().expand(compiler);
     if (calls_by_name(words) && blank_separated(words).size() > 1) project.has_compiler_with_flags = true;
   }
+  project.modules = reader.modules();
+  project.is_for_bsd = reader.is_for_bsd();
+  // bsd.prog.mk, and what is like it, makes the program that `PROG` names.
+  const std::string program(trim(reader.variables().expand("$(PROG)")));
+  if (project.is_for_bsd && project.programs.empty() && is_program_path(program))
+    add_program(project.programs, program, path, true);
+  if (path.find('/') != std::string::npos && graph.has_target("generic")) project.generic_goal = "generic";
   for (const std::string& name : reader.libraries()) {
     if (!graph.has_file(cat("lib", name, ".a"))) project.libraries.insert(name);
   }

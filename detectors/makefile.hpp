@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "detectors/libraries.hpp"
+#include "plan/build_plan.hpp"
 #include "plan/source_tree.hpp"
 
 namespace whittle::detectors {
@@ -23,7 +24,10 @@ struct MakeProject {
   std::string linker;                    // the compiler that `LD` is set to; empty for none
   bool has_compiler_with_flags = false;  // `CC = gcc -std=c99 -Iinclude`: lost when it is given on the command line
   bool installs_data = false;            // or links, and all of it below DESTDIR
+  bool is_for_bsd = false;               // in the language of BSD's make, which GNU's does not read
+  std::string generic_goal;              // "generic": a Makefile for many systems finds out about this one
   Libraries libraries;                   // from outside of the tree
+  std::vector<plan::Module> modules;     // of pkg-config, that variables ask for outside of conditions
 
   bool calls_by_name() const { return !hard_coded.empty() || has_compiler_with_flags; }
 };

@@ -3,7 +3,9 @@
 
 #include "base/text.hpp"
 #include "detectors/detector.hpp"
+#include "detectors/installed_data.hpp"
 #include "detectors/meson_project.hpp"
+#include "detectors/modules.hpp"
 #include "detectors/places.hpp"
 #include "detectors/target_platform.hpp"
 
@@ -71,6 +73,36 @@ plan::Step configure_step(const Surroundings& surroundings, const MesonProject& 
   return step;
 }
 
+// `meson install` wants every target to be built and runs the project's scripts. Meson's list has all places; what is
+// not there was not built.
+constexpr std::string_view kInstall = R"py(import json, os, shutil, sys
+
+build, root = sys.argv[1:]
+
+
+def copy(source, place):
+    if os.path.isdir(source) and not os.path.islink(source):
+        os.makedirs(place, exist_ok=True)
+        for name in sorted(os.listdir(source)):
+            copy(os.path.join(source, name), os.path.join(place, name))
+    elif os.path.lexists(source) and not os.path.lexists(place):
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        shutil.copy2(source, place, follow_symlinks=False)
+
+
+with open(os.path.join(build, "meson-info", "intro-installed.json")) as file:
+    places = json.load(file)
+for source, place in sorted(places.items()):
+    if os.path.isabs(source):
+        copy(source, root + place)
+)py";
+
+void install_data(plan::BuildPlan& plan) {
+  add_install_step(plan, plan.steps.back(),
+                   {"meson", "runpython", "${work}/install-data.py", "${work}/build", cat("${work}/", kInstallFolder)});
+  plan.steps.back().files = {{"install-data.py", std::string(kInstall)}};
+}
+
 plan::Step build_step(const Surroundings& surroundings, const std::vector<CProgram>& programs) {
   plan::Step step;
   step.name = programs.size() == 1 ? cat("compile ", programs.front().target) : "compile";
@@ -112,9 +144,13 @@ std::optional<plan::Detection> detect(const Surroundings& surroundings) {
   plan.tools = {meson, {"ninja", "", ""}};
   add_toolchains(plan, has_cpp, surroundings);
   prefer_host_for(plan, project.libraries);
+  // One program that is not cut into libraries links all that its project asks for.
+  const bool is_one = project.programs.size() == 1 && project.unread.empty() && !project.makes_shared_libraries;
+  require_modules(plan, project.modules, is_one, surroundings);
   plan.steps = {configure_step(surroundings, project), build_step(surroundings, choice.programs)};
   for (const CProgram& program : choice.programs) add_output(plan, "build/", program);
   if (choice.programs.empty()) add_unread_outputs(detection, "build/", choice.why, "that Meson reports");
+  if (project.installs_data) install_data(plan);
   return detection;
 }
 

@@ -5,7 +5,9 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "detectors/installed_data.hpp"
 #include "detectors/meson_script.hpp"
+#include "detectors/modules.hpp"
 #include "detectors/places.hpp"
 
 namespace whittle::detectors {
@@ -41,6 +43,12 @@ class Reader {
   }
 
   void run(const MesonStatement& statement, const std::string& folder, const std::string& file, bool is_certain) {
+    // What comes after it may not be read by Meson either.
+    if (statement.name == "subdir_done") may_have_ended_ = true;
+    if (is_certain && !may_have_ended_ && !is_aside(file)) {
+      for (plan::Module& module : modules_of_meson(statement, file)) project_.modules.push_back(std::move(module));
+    }
+    project_.installs_data = project_.installs_data || (!is_aside(file) && meson_installs_data(statement));
     if (statement.is_assignment) {
       const std::optional<std::string> text = text_of_value(statement.arguments.front());
       if (text && is_certain) variables_[statement.name] = *text;
@@ -53,6 +61,9 @@ class Reader {
       const std::optional<std::string> below = text_of_value(statement.arguments.front());
       if (below) read_folder(joined(folder, *below), is_certain);
       if (!below) note_unread(file, statement.line);
+    } else if (statement.name == "shared_library" || statement.name == "shared_module" || statement.name == "library" ||
+               statement.name == "both_libraries") {
+      project_.makes_shared_libraries = true;
     } else if (statement.name == "executable") {
       add_program(statement, folder, file, is_certain);
     }
@@ -142,6 +153,7 @@ class Reader {
   MesonProject project_;
   std::map<std::string, std::string> variables_;
   std::set<std::string> visited_;
+  bool may_have_ended_ = false;
 };
 
 }  // namespace

@@ -13,9 +13,12 @@ struct MesonProject {
   std::string name, minimum;  // `meson_version: '>=0.60'` without the sign
   int name_line = 0, minimum_line = 0;
   std::vector<std::string> languages;
-  std::vector<CProgram> programs;  // of the host machine, without those in folders of tests and examples
-  Libraries libraries;             // from outside of the tree
-  std::string unread;              // where a program has a name that is computed
+  std::vector<CProgram> programs;     // of the host machine, without those in folders of tests and examples
+  Libraries libraries;                // from outside of the tree
+  std::vector<plan::Module> modules;  // that it cannot do without
+  bool makes_shared_libraries = false;
+  bool installs_data = false;  // beside programs and what is for developers and readers
+  std::string unread;          // where a program has a name that is computed
   // Options that only cost time or tools, with the value that turns each off: tests, examples, documentation.
   std::vector<std::pair<std::string, std::string>> dispensable;
 };

@@ -329,6 +329,22 @@ Json json_of(const Tool& tool) {
   return json;
 }
 
+Json json_of(const Module& module) {
+  Json json = {{"name", module.name}, {"source", module.source}};
+  if (module.linked) json["linked"] = true;
+  if (module.whole_closure) json["wholeClosure"] = true;
+  if (module.elsewhere) json["elsewhere"] = true;
+  return json;
+}
+
+Module module_of(Members& members) {
+  return {.name = members.take<std::string>("name"),
+          .source = members.take_or("source", std::string()),
+          .linked = members.take_or("linked", false),
+          .whole_closure = members.take_or("wholeClosure", false),
+          .elsewhere = members.take_or("elsewhere", false)};
+}
+
 Tool tool_of(Members& members) {
   return {.name = members.take<std::string>("name"),
           .constraint = members.take_or("constraint", std::string()),
@@ -480,6 +496,7 @@ BuildPlan BuildPlan::from_json(const Json& json, std::string_view what) {
   plan.toolchains = members.take_list("toolchains", toolchain_of);
   plan.steps = members.take_list("steps", step_of);
   plan.outputs = members.take_list("outputs", output_of);
+  if (!modules.empty()) json["modules"] = list_of(modules);
   if (!members.take_or("runtime", Json()).is_null()) {
     throw members.refused("runtime", "must be null: outputs of the kind `runtime` make it");
   }
@@ -499,3 +516,4 @@ std::string BuildPlan::canonical() const {
 }
 
 }  // namespace whittle::plan
+  plan.modules = members.take_list("modules", module_of);

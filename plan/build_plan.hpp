@@ -60,6 +60,16 @@ struct Toolchain {
   bool operator==(const Toolchain&) const = default;
 };
 
+// A module of pkg-config that the build files ask for without saying what to do when it is not there.
+struct Module {
+  std::string name;            // "libcurl"
+  std::string source;          // "meson.build:12"
+  bool linked = false;         // into all that is built: what it links has to be there
+  bool whole_closure = false;  // and also what its libraries need for themselves, because the build system links that
+  bool elsewhere = false;      // a build might find the library in another way
+  bool operator==(const Module&) const = default;
+};
+
 // How to read what a tool said about the programs that it makes, after its step has run.
 enum class Report {
   none,
@@ -223,6 +233,7 @@ struct BuildPlan {
   bool operator==(const BuildPlan&) const = default;
 
   Json to_json() const;
+  std::vector<Module> modules;
   // Throws Error(usage) naming `what` and the member; unknown members are errors.
   static BuildPlan from_json(const Json& json, std::string_view what);
   std::string canonical() const;  // canonical_json(to_json())

@@ -60,6 +60,16 @@ TEST_CASE("what is there in another form, or there after all, is told apart") {
   CHECK(remedy->hint == "install it, on Debian with `apt-get install libnowhere-to-be-found-dev`");
 }
 
+TEST_CASE("of several libraries the one that nobody can install is told") {
+  const std::string said =
+      "/usr/bin/ld: cannot find -lunistring: No such file\n/usr/bin/ld: cannot find -lp11-kit: No\n";
+  CHECK(told(said) == "the library `p11-kit`: libp11-kit-dev");
+  CHECK(told("/usr/bin/ld: cannot find -lunistring: No such file\n") == "the library `unistring`: libunistring-dev");
+  const std::optional<Remedy> remedy = remedy_for({Missing::Kind::library, "p11-kit", ""}, "linux/amd64");
+  REQUIRE(remedy);
+  CHECK(remedy->state == "is not to be had: Debian's libp11-kit-dev has no static library");
+}
+
 TEST_CASE("the module that asks for a library is found by what the link spoke of") {
   // libcurl's private libraries end in its own choice of others; z is one of them everywhere.
   CHECK(host_module_with("z", "gcc main.o -lcurl -lssl", "linux/amd64") == "libcurl");

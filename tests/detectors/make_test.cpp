@@ -25,6 +25,30 @@ std::string programs(const plan::BuildPlan& plan) {
 
 }  // namespace
 
+TEST_CASE("a Makefile in BSD's language is made by bmake, and its program is the one that it names") {
+  const plan::BuildPlan plan =
+      Project(Files{{"Makefile", "PROG=\thello\nSRCS=\tmain.c\nMAN=\n.include <bsd.prog.mk>\n"},
+                    {"main.c", "int main(void) {}"}})
+          .plan();
+  CHECK(plan.tools == std::vector<plan::Tool>{{"bmake", "", ""}});
+  CHECK(plan.name == "hello");
+  CHECK(plan.steps.at(0).argv.front() == "bmake");
+  CHECK(plan.steps.at(0).argv.back() == "hello");
+}
+
+TEST_CASE("a Makefile for one of many systems is run at the root, by the goal that finds out about the system") {
+  const plan::BuildPlan plan =
+      Project({{"unix/Makefile", "list:\n\techo choose\ngeneric: tool\ntool: main.o\n\t$(CC) -o tool main.o\n"},
+               {"msdos/makefile.bor", "x:\n"},
+               {"main.c", "int main(void) {}"}})
+          .plan();
+  const std::vector<std::string>& argv = plan.steps.at(0).argv;
+  CHECK(std::vector<std::string>(argv.begin(), argv.begin() + 4) ==
+        std::vector<std::string>{"make", "-j${jobs}", "-f", "unix/Makefile"});
+  CHECK(argv.back() == "generic");
+  CHECK(plan.name == "tool");
+}
+
 TEST_CASE("a rule that links is a program, under whatever name the variables give it") {
   const plan::BuildPlan plan = plan_of(
       "PROG = checksums\nOBJ := src/main.o src/part.o\nall: $(PROG)\n$(PROG): $(OBJ)\n\t$(CC) $(LDFLAGS) -o $@ "
@@ -103,7 +127,7 @@ TEST_CASE("a step of make falls back to one job, to what can be made, to a wrapp
   const plan::BuildPlan plan = plan_of("tool: src/main.c\n\t$(CC) -o $@ $^ -lcurses -lm\n");
   Strings names;
   for (const plan::Fallback& fallback : plan.steps[0].fallbacks) names.push_back(fallback.name);
-  CHECK(names == Strings{"one job", "whatever can be made", "compiler wrapper", "the default goal"});
+  CHECK(names == Strings{"one job", "whatever can be made", "compiler wrapper", "-fcommon", "the default goal"});
   CHECK(plan.steps[0].fallbacks[2].argv == Strings{"make", "-j${jobs}", "tool"});
   CHECK(plan.toolchains[0].unless_host_has == Strings{"curses"});
   const plan::BuildPlan chosen = Project(Files{{"Makefile", "tool: src/main.c\n\t$(CC) -o $@ $^ -lcurses\n"},

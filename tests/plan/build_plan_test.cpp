@@ -54,6 +54,7 @@ class Generator {
     for (int i = number(3); i-- > 0;) plan.tools.push_back({word(), word(), word()});
     for (int i = number(3); i-- > 0;)
       plan.toolchains.push_back({word(), word(), word(), words(), words(), words(), words()});
+    for (int i = number(3); i-- > 0;) plan.modules.push_back({word(), word(), coin(), coin(), coin()});
     for (int i = number(4); i-- > 0;) plan.steps.push_back(step());
     for (int i = number(3); i-- > 0;) plan.outputs.push_back(output());
     plan.image = image();
