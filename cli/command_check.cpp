@@ -135,7 +135,7 @@ bool is_file(const std::string& text) {
 }
 
 // A program of its own is probed in a root that holds nothing else.
-std::vector<proof::Finding> probe_file(const fs::path& program, Session& session) {
+Probed probe_file(const fs::path& program, Session& session) {
   const TemporaryFolder root = temporary_store(session);
   fs::permissions(root.path(), fs::perms(0755));
   const std::string name = program.filename().native();
@@ -149,10 +149,10 @@ void add_probe(std::vector<Checked>& checked, const ImageOptions& options, bool 
   if (!std::all_of(checked.begin(), checked.end(), runs)) return;
   std::vector<proof::Finding> findings;
   if (is_program) {
-    findings = probe_file(options.image, session);
+    findings = probe_file(options.image, session).findings;
   } else {
     const ResolvedImage found = resolve_image(options.image, session, options.allow_http);
-    findings = probe_image(found.blobs, found.root, session);
+    findings = probe_image(found.blobs, found.root, session).findings;
   }
   for (proof::Finding& finding : findings) {
     proof::Verdict& verdict = checked.front().verdict;

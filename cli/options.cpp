@@ -149,7 +149,9 @@ class Tree {
                    "a secret that steps need: `src=FILE` or `env=VARIABLE`; may be repeated")
         ->allow_extra_args(false)
         ->type_name("id=NAME,src=FILE");
-    app.add_flag("--probe", options.probe, "run the program for a moment, in its image alone, and say what it misses");
+    app.add_flag(
+        "--probe", options.probe,
+        "run the program for a moment, in its image alone; add what it misses and whittle has, and say the rest");
     app.add_flag("--all", options.all, "an image of its own for every program, called NAME-PROGRAM");
     app.add_option("--timeout", options.timeout, "end the build after this time, as `10m`")->type_name("TIME");
     app.add_flag("--offline", options.offline, "fail rather than use the network; says what is missing");

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <memory>
 #include <set>
 
 #include "base/error.hpp"
@@ -17,6 +18,8 @@
 #include "cli/origins.hpp"
 #include "cli/platforms.hpp"
 #include "cli/probe.hpp"
+#include "cli/supplies.hpp"
+#include "cli/supply_record.hpp"
 #include "cli/tool_downloads.hpp"
 #include "layers/assembler.hpp"
 #include "layers/root_filesystem.hpp"
@@ -108,12 +111,15 @@ BuildRecords::Record make_image(const plan::BuildPlan& plan, const builder::Inpu
 // The images of a tree's plans, one for each platform: those whose inputs were built before, and the others.
 class Images {
  public:
-  Images(const OpenedTree& tree, const std::vector<plan::BuildPlan>& plans, oci::BlobStore& blobs, Session& session)
+  // `said` are the warnings that were told already.
+  Images(const OpenedTree& tree, std::vector<plan::BuildPlan> plans, oci::BlobStore& blobs, Session& session,
+         std::set<std::string>& said)
       : source_(tree.context().root()),
-        plans_(plans),
+        plans_(std::move(plans)),
         blobs_(blobs),
         session_(session),
-        records_(session.cache_folder() / "builds", blobs) {}
+        records_(session.cache_folder() / "builds", blobs),
+        said_(said) {}
 
   void make(const builder::Options& options) {
     const std::vector<builder::InputKey> inputs =
@@ -152,6 +158,8 @@ class Images {
     }
   }
 
+  const std::vector<plan::BuildPlan>& plans() const { return plans_; }
+  const layers::BaseFacts& facts() const { return facts_; }
   const std::vector<oci::Descriptor>& roots() const { return roots_; }
   const std::vector<std::uint64_t>& compressed() const { return compressed_; }
   const std::vector<std::string>& sandboxes() const { return sandboxes_; }
@@ -169,7 +177,7 @@ class Images {
   }
 
   const fs::path source_;
-  const std::vector<plan::BuildPlan>& plans_;
+  const std::vector<plan::BuildPlan> plans_;
   oci::BlobStore& blobs_;
   Session& session_;
   BuildRecords records_;
@@ -177,7 +185,7 @@ class Images {
   std::vector<oci::Descriptor> roots_;
   std::vector<std::uint64_t> compressed_, installed_;
   std::vector<std::string> sandboxes_;
-  std::set<std::string> said_;
+  std::set<std::string>& said_;
   bool is_unchanged_ = false;
 };
 
@@ -192,6 +200,85 @@ void refuse_failed_probe(const std::vector<proof::Finding>& findings, const oci:
         .note("the image is in the store; it was not delivered anywhere else");
   }
 }
+
+std::vector<plan::BuildPlan> with_supplies(std::vector<plan::BuildPlan> plans, const Supplied& supplied) {
+  for (plan::BuildPlan& plan : plans) {
+    plan.image.supplies = supplied.supplies;
+    const bool sets_home = !supplied.home.empty() && plan.image.env.try_emplace("HOME", supplied.home).second;
+    if (sets_home) plan.values["env HOME"] = {supplied.home, "--probe"};
+  }
+  return plans;
+}
+
+// Runs the program in its image, and makes the image again with what it was seen to miss, as far as that helps. What
+// helped is remembered for the image, so that the same inputs give the same bytes without another trial.
+class Probing {
+ public:
+  Probing(const OpenedTree& tree, const builder::Options& how, oci::BlobStore& blobs, Session& session,
+          std::set<std::string>& said)
+      : tree_(tree), how_(how), blobs_(blobs), session_(session), said_(said) {}
+
+  // `images` become those with the supplies.
+  std::vector<proof::Finding> complete(std::unique_ptr<Images>& images) {
+    const Digest plain = root_of(*images).digest;
+    const SupplyRecords records(session_.cache_folder() / "supplies");
+    std::optional<Probed> seen;
+    std::optional<Supplied> supplied = records.find(plain);
+    if (!supplied) {
+      seen = probe_image(blobs_, root_of(*images), session_);
+      supplied = what_helps(*images, *seen);
+      records.remember(plain, *supplied);
+    }
+    if (!supplied->empty()) {
+      images = remade(*images, *supplied);
+      seen.reset();
+    }
+    if (!seen) seen = probe_image(blobs_, root_of(*images), session_);
+    tell(*supplied);
+    return std::move(seen->findings);
+  }
+
+ private:
+  oci::Descriptor root_of(const Images& images) { return put_root(images.roots(), blobs_); }
+
+  std::unique_ptr<Images> remade(const Images& images, const Supplied& supplied) {
+    auto other = std::make_unique<Images>(tree_, with_supplies(images.plans(), supplied), blobs_, session_, said_);
+    other->make(how_);
+    return other;
+  }
+
+  Supplied what_helps(const Images& images, const Probed& before) {
+    Supplied wanted{.supplies = {}, .home = before.wants_home ? "/tmp" : ""};
+    for (const plan::Supply& supply : before.supplies) {
+      if (images.facts().has(supply)) wanted.supplies.push_back(supply);
+    }
+    if (wanted.empty()) return {};
+    const Probed after = probe_image(blobs_, root_of(*remade(images, wanted)), session_);
+    if (before.runs && !after.runs) return {};
+    std::erase_if(wanted.supplies, [&](const plan::Supply& supply) { return is_still_missed(supply, after.said); });
+    return wanted;
+  }
+
+  void tell(const Supplied& supplied) {
+    for (const plan::Supply& supply : supplied.supplies) {
+      const std::string setting = setting_for(supply);
+      session_.events().info(
+          cat("added ", description_of(supply), ": ", supply.reason,
+              setting.empty() ? "" : cat("; ", backticked(setting), " under `[image]` does the same")));
+    }
+    if (!supplied.home.empty()) {
+      session_.events().info(cat("set HOME to ", supplied.home, ": it does not run where it cannot write to HOME; ",
+                                 backticked(cat("env = { HOME = \"", supplied.home, "\" }")),
+                                 " under `[image]` does the same"));
+    }
+  }
+
+  const OpenedTree& tree_;
+  const builder::Options& how_;
+  oci::BlobStore& blobs_;
+  Session& session_;
+  std::set<std::string>& said_;
+};
 
 }  // namespace
 
@@ -217,30 +304,37 @@ BuildResult build_image(const BuildOptions& options, Session& session) {
 
   // Makes what was not made before from the same inputs. Beyond this point there is an image for every platform.
   oci::Layout store = session.open_store();
-  Images images(tree, plans, store.blobs(), session);
+  std::set<std::string> said;
+  auto images = std::make_unique<Images>(tree, plans, store.blobs(), session, said);
   ToolDownloads downloads(session);
   builder::Options how = {.offline = options.offline, .jobs = 0, .time_limit = time_limit(tree.config)};
   how.downloader = &downloads;
   how.secrets = &secrets;
   how.sandbox = &session.sandbox(plan.sandbox);
-  images.make(how);
-  images.check_budgets();
-  result.root = put_root(images.roots(), store.blobs());
-  result.unchanged = images.is_unchanged();
+  if (!plan.steps.empty()) how.sandbox->look_ahead(session.stop());
+  images->make(how);
+
+  // Runs the program, if that was asked for, and adds what it misses. Beyond this point the images are what they will
+  // be.
+  std::vector<proof::Finding> findings;
+  if (options.probe) findings = Probing(tree, how, store.blobs(), session, said).complete(images);
+  images->check_budgets();
+  result.root = put_root(images->roots(), store.blobs());
+  result.unchanged = images->is_unchanged();
 
   // Names it. Beyond this point the store shows the image.
   if (store.find(store_name(result.name)) != result.root) store.tag(store_name(result.name), result.root);
   result.reference = cat(result.name.name(), "@", result.root.digest.str());
   for (std::size_t i = 0; i < plans.size(); ++i) {
     result.platforms.push_back(
-        {plans[i].platform, images.roots()[i].digest, images.compressed()[i], images.sandboxes()[i]});
+        {plans[i].platform, images->roots()[i].digest, images->compressed()[i], images->sandboxes()[i]});
   }
-  result.compressed = plans.size() == 1 ? images.compressed().front() : compressed_size(store.blobs(), result.root);
+  result.compressed = plans.size() == 1 ? images->compressed().front() : compressed_size(store.blobs(), result.root);
   events.info(cat(store_name(result.name), ", ", plans.size() > 1 ? cat(plans.size(), " platforms, ") : "",
                   human_size(result.compressed), result.unchanged ? ", nothing had changed" : ""));
 
-  // Runs it, if that was asked for. Beyond this point it is known to start.
-  if (options.probe) refuse_failed_probe(probe_image(store.blobs(), result.root, session), result.name, events);
+  // Says what was seen. Beyond this point a program that was run is known to start.
+  refuse_failed_probe(findings, result.name, events);
 
   // Takes it where it was asked to go: blobs before config before manifest before tag.
   deliver(result.root, result.name, options, store.blobs(), session);

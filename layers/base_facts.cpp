@@ -148,10 +148,93 @@ void add_time_zones(RootBuilder& root, const plan::ImageSettings& image, const p
   }
 }
 
+// The terminals that runtimes give (`run -t`), and the one that was asked for.
+std::vector<std::string> terminals_of(const plan::Supply& supply) {
+  std::vector<std::string> names = {"xterm", "xterm-256color"};
+  if (std::find(names.begin(), names.end(), supply.value) == names.end() && !supply.value.empty())
+    names.push_back(supply.value);
+  return names;
+}
+
+// ncurses files an entry under its first letter (term(5)).
+std::optional<fs::path> terminal_file(const std::string& name, const BaseFacts& facts) {
+  if (name.find('/') != std::string::npos) return std::nullopt;
+  std::error_code ignored;
+  for (const fs::path& folder : facts.terminals) {
+    fs::path file = folder / name.substr(0, 1) / name;
+    if (fs::is_regular_file(file, ignored)) return file;
+  }
+  return std::nullopt;
+}
+
+void add_supply(RootBuilder& root, const plan::Supply& supply, const plan::ImageSettings& image,
+                const BaseFacts& facts) {
+  using Kind = plan::Supply::Kind;
+  const auto text = [&](std::string_view path, std::string content) {
+    root.add_if_absent(path, base_entry(text_file(std::move(content)), "name service", supply.reason));
+  };
+  const auto copy = [&](const std::string& path, const fs::path& file, std::string_view what) {
+    std::error_code ignored;
+    if (fs::is_regular_file(file, ignored))
+      root.add_if_absent(path, base_entry(hashed_file(file), what, supply.reason));
+  };
+  if (supply.kind == Kind::name_service) {
+    text("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
+    text("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n");
+  } else if (supply.kind == Kind::services) {
+    copy("/etc/services", facts.services, "services");
+    copy("/etc/protocols", facts.protocols, "services");
+  } else if (supply.kind == Kind::terminal) {
+    for (const std::string& name : terminals_of(supply)) {
+      if (const auto file = terminal_file(name, facts))
+        copy(cat("/usr/share/terminfo/", name.substr(0, 1), "/", name), *file, "terminals");
+    }
+  } else if (supply.kind == Kind::certificates && !supply.value.empty() && image.certificates != "never") {
+    copy(supply.value, facts.certificates, "CA certificates");
+  } else if (supply.kind == Kind::folder) {
+    const Account owner = image.user.empty() ? Account{} : parse_user(image.user);
+    root.add_if_absent(supply.value, {.node = Folder{},
+                                      .mode = 0755,
+                                      .uid = owner.user,
+                                      .gid = owner.group,
+                                      .origin = "whittle, folder",
+                                      .reason = supply.reason});
+  }
+}
+
+// What running the program has shown counts like what its file shows.
+plan::RuntimeNeeds with_supplies(plan::RuntimeNeeds needs, const plan::ImageSettings& image) {
+  for (const plan::Supply& supply : image.supplies) {
+    if (supply.kind == plan::Supply::Kind::certificates && needs.certificates.empty())
+      needs.certificates = supply.reason;
+    if (supply.kind == plan::Supply::Kind::time_zones && needs.time_zones.empty()) needs.time_zones = supply.reason;
+  }
+  return needs;
+}
+
 }  // namespace
 
-void add_base_facts(RootBuilder& root, const plan::ImageSettings& image, const plan::RuntimeNeeds& needs,
+bool BaseFacts::has(const plan::Supply& supply) const {
+  std::error_code ignored;
+  switch (supply.kind) {
+    case plan::Supply::Kind::certificates:
+      return fs::exists(certificates, ignored);
+    case plan::Supply::Kind::time_zones:
+      return fs::is_directory(time_zones, ignored);
+    case plan::Supply::Kind::services:
+      return fs::exists(services, ignored);
+    case plan::Supply::Kind::terminal:
+      return terminal_file("xterm", *this).has_value();
+    case plan::Supply::Kind::name_service:
+    case plan::Supply::Kind::folder:
+      break;
+  }
+  return true;
+}
+
+void add_base_facts(RootBuilder& root, const plan::ImageSettings& image, const plan::RuntimeNeeds& seen,
                     const BaseFacts& facts) {
+  const plan::RuntimeNeeds needs = with_supplies(seen, image);
   add_accounts(root, image, needs);
   root.add_if_absent("/tmp", {.node = Folder{},
                               .mode = 01777,
@@ -159,6 +242,7 @@ void add_base_facts(RootBuilder& root, const plan::ImageSettings& image, const p
                               .reason = "always: it costs a few bytes"});
   add_certificates(root, image, needs, facts.certificates);
   add_time_zones(root, image, needs, facts.time_zones);
+  for (const plan::Supply& supply : image.supplies) add_supply(root, supply, image, facts);
 }
 
 }  // namespace whittle::layers

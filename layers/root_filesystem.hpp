@@ -53,12 +53,17 @@ using RootFilesystem = std::map<std::string, Entry>;
 struct BaseFacts {
   fs::path certificates = "/etc/ssl/certs/ca-certificates.crt";
   fs::path time_zones = "/usr/share/zoneinfo";
+  fs::path services = "/etc/services", protocols = "/etc/protocols";
+  std::vector<fs::path> terminals = {"/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"};
+
+  // Whether the host has what the supply is made of.
+  bool has(const plan::Supply& supply) const;
 };
 
 // Programs, files and base facts: passwd and group (root, nonroot and the numeric user of the plan) and `/tmp`
-// always, CA roots and zoneinfo on evidence (docs/design/layers.md). What the project brings itself under the path of
-// a base fact takes its place. Throws Error(usage) for two origins of one path (names both), a file
-// where a folder is needed, or a path that leaves the root.
+// always, CA roots and zoneinfo on evidence, and the plan's supplies (docs/design/layers.md). What the project brings
+// itself under the path of a base fact takes its place. Throws Error(usage) for two origins of one path (names both), a
+// file where a folder is needed, or a path that leaves the root.
 RootFilesystem compose(const plan::BuildPlan& plan, std::span<const plan::Artifact> artifacts,
                        const plan::RuntimeNeeds& needs, const fs::path& source, const BaseFacts& facts,
                        EventSink& events);

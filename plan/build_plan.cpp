@@ -30,6 +30,15 @@ constexpr std::array<std::pair<Output::Kind, std::string_view>, 4> kKinds = {{
     {Output::Kind::dependency, "dependency"},
 }};
 
+constexpr std::array<std::pair<Supply::Kind, std::string_view>, 6> kSupplies = {{
+    {Supply::Kind::certificates, "certificates"},
+    {Supply::Kind::time_zones, "timezones"},
+    {Supply::Kind::name_service, "nameService"},
+    {Supply::Kind::services, "services"},
+    {Supply::Kind::terminal, "terminal"},
+    {Supply::Kind::folder, "folder"},
+}};
+
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kSandboxes = {{
     {"auto", "auto"},
     {"required", "required"},
@@ -320,15 +329,6 @@ Toolchain toolchain_of(Members& members) {
   return toolchain;
 }
 
-Json json_of(const Tool& tool) {
-  Json json = {{"name", tool.name}, {"constraint", tool.constraint}};
-  if (!tool.source.empty()) json["source"] = tool.source;
-  if (!tool.pin.empty()) json.update({{"pin", tool.pin}, {"pinSource", tool.pin_source}});
-  if (!tool.library.empty()) json["library"] = tool.library;
-  if (!tool.downloads.empty()) json["downloads"] = json_of(tool.downloads);
-  return json;
-}
-
 Json json_of(const Module& module) {
   Json json = {{"name", module.name}, {"source", module.source}};
   if (module.linked) json["linked"] = true;
@@ -343,6 +343,15 @@ Module module_of(Members& members) {
           .linked = members.take_or("linked", false),
           .whole_closure = members.take_or("wholeClosure", false),
           .elsewhere = members.take_or("elsewhere", false)};
+}
+
+Json json_of(const Tool& tool) {
+  Json json = {{"name", tool.name}, {"constraint", tool.constraint}};
+  if (!tool.source.empty()) json["source"] = tool.source;
+  if (!tool.pin.empty()) json.update({{"pin", tool.pin}, {"pinSource", tool.pin_source}});
+  if (!tool.library.empty()) json["library"] = tool.library;
+  if (!tool.downloads.empty()) json["downloads"] = json_of(tool.downloads);
+  return json;
 }
 
 Tool tool_of(Members& members) {
@@ -371,6 +380,22 @@ FileMapping file_of(Members& members) {
   return file;
 }
 
+Json json_of(const Supply& supply) {
+  Json json = {{"kind", name_in(kSupplies, supply.kind)}, {"reason", supply.reason}};
+  if (!supply.value.empty()) json["value"] = supply.value;
+  return json;
+}
+
+Supply supply_of(Members& members) {
+  Supply supply{.kind = members.take_name("kind", kSupplies),
+                .value = members.take_or("value", std::string()),
+                .reason = members.take_or("reason", std::string())};
+  const bool is_path =
+      supply.kind == Supply::Kind::folder || (supply.kind == Supply::Kind::certificates && !supply.value.empty());
+  if (is_path) members.check_absolute(supply.value, "value");
+  return supply;
+}
+
 Json json_of(const ImageSettings& image) {
   Json files = Json::array();
   for (const FileMapping& file : image.files) files.push_back(json_of(file));
@@ -390,6 +415,7 @@ Json json_of(const ImageSettings& image) {
                {"created", image.created}};
   if (!image.arguments.empty()) json["arguments"] = image.arguments;
   if (!image.site.empty()) json["site"] = image.site;
+  for (const Supply& supply : image.supplies) json["supplies"].push_back(json_of(supply));
   return json;
 }
 
@@ -411,6 +437,7 @@ void read_image(Members& members, ImageSettings& image) {
   image.ignore = members.take_or("ignore", Words{});
   image.created = members.take_or("created", std::string());
   image.site = members.take_or("site", std::string());
+  image.supplies = members.take_list("supplies", supply_of);
   if (!image.site.empty()) members.check_absolute(image.site, "site");
   if (!image.created.empty() && !parse_number(image.created)) {
     throw members.refused(members.at("created"), "must be seconds since 1970");
@@ -469,6 +496,7 @@ Json BuildPlan::to_json() const {
                {"image", json_of(image)},
                {"layers", layer_settings},
                {"warnings", warnings}};
+  if (!modules.empty()) json["modules"] = list_of(modules);
   if (sandbox != BuildPlan{}.sandbox) json["sandbox"] = sandbox;
   if (budget != Budget{}) json["budget"] = {{"compressed", budget.compressed}, {"installed", budget.installed}};
   return json;
@@ -494,9 +522,9 @@ BuildPlan BuildPlan::from_json(const Json& json, std::string_view what) {
   read_values(members.take_or("values", Json::object()), what, plan.values);
   plan.tools = members.take_list("tools", tool_of);
   plan.toolchains = members.take_list("toolchains", toolchain_of);
+  plan.modules = members.take_list("modules", module_of);
   plan.steps = members.take_list("steps", step_of);
   plan.outputs = members.take_list("outputs", output_of);
-  if (!modules.empty()) json["modules"] = list_of(modules);
   if (!members.take_or("runtime", Json()).is_null()) {
     throw members.refused("runtime", "must be null: outputs of the kind `runtime` make it");
   }
@@ -516,4 +544,3 @@ std::string BuildPlan::canonical() const {
 }
 
 }  // namespace whittle::plan
-  plan.modules = members.take_list("modules", module_of);

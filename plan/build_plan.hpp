@@ -175,6 +175,14 @@ inline constexpr std::string_view kSiteDigests = "/etc/site.digests";
 // Below the work folder: programs that whittle brings along.
 inline constexpr std::string_view kShipped = "shipped/";
 
+// What a program was seen to miss when it was run (`--probe`), and is given.
+struct Supply {
+  enum class Kind { certificates, time_zones, name_service, services, terminal, folder } kind = Kind::certificates;
+  std::string value;   // path of a folder, name of a terminal, the file of certificates that is wanted; or empty
+  std::string reason;  // what it said: "when it was run it said `…`"
+  bool operator==(const Supply&) const = default;
+};
+
 struct ImageSettings {
   std::vector<std::string> entrypoint;  // empty until the default program is known
   std::map<std::string, std::vector<std::string>> processes;
@@ -193,6 +201,7 @@ struct ImageSettings {
   // A folder of the image whose files are served as they are: forms of them in fewer bytes are put beside those that
   // have some, and their digests into `kSiteDigests`. Empty: none.
   std::string site = {};
+  std::vector<Supply> supplies = {};
   bool operator==(const ImageSettings&) const = default;
 };
 
@@ -224,6 +233,7 @@ struct BuildPlan {
   std::map<std::string, Value> values;
   std::vector<Tool> tools;
   std::vector<Toolchain> toolchains;  // tried in this order; empty unless a step says ${cc} or ${cxx}
+  std::vector<Module> modules;
   std::vector<Step> steps;
   std::vector<Output> outputs;
   ImageSettings image;
@@ -233,7 +243,6 @@ struct BuildPlan {
   bool operator==(const BuildPlan&) const = default;
 
   Json to_json() const;
-  std::vector<Module> modules;
   // Throws Error(usage) naming `what` and the member; unknown members are errors.
   static BuildPlan from_json(const Json& json, std::string_view what);
   std::string canonical() const;  // canonical_json(to_json())

@@ -21,6 +21,39 @@ int main(void) {
 """
 
 
+def complains(path, words="No such file or directory"):
+    """A program that ends with status 1 and these words unless `path` can be opened."""
+    return f"""#include <stdio.h>
+int main(void) {{
+  if (fopen("{path}", "r")) return puts("well") < 0;
+  fprintf(stderr, "tool: {path}: {words}\\n");
+  return 1;
+}}
+"""
+
+
+WRITES_STATE = """#include <stdio.h>
+int main(void) {
+  const char* path = "/var/lib/tool/state.db";
+  FILE* file = fopen(path, "w");
+  if (!file) {
+    fprintf(stderr, "tool: cannot open %s: No such file or directory\\n", path);
+    return 1;
+  }
+  return puts("well") < 0;
+}
+"""
+WRITES_HOME = """#include <stdio.h>
+#include <stdlib.h>
+int main(void) {
+  char path[4096];
+  const char* home = getenv("HOME");
+  snprintf(path, sizeof path, "%s/.tool", home ? home : "/nowhere");
+  return fopen(path, "w") ? puts("well") < 0 : 3;
+}
+"""
+
+
 class Probe(WhittleTestCase):
     shared_cache = True
 
@@ -60,6 +93,57 @@ class Probe(WhittleTestCase):
         tree = self.write_tree("counting", {"counting.c": ONE_ARGUMENT, "Dockerfile": DOCKERFILE})
         self.build(tree)
         self.assertIn("it ends with status 0\n", self.whittle("check", "--probe", "counting").stdout)
+
+    def probed(self, name, source, *arguments):
+        return self.whittle("build", "--probe", *arguments, self.write_tree(name, {f"{name}.c": source}))
+
+    def why(self, name, path):
+        return self.whittle("why", "--json", name, path).json
+
+    def test_what_a_program_misses_and_whittle_has_is_added_and_explained(self):
+        result = self.probed("names", complains("/etc/services"))
+        self.assertIn("added /etc/services and /etc/protocols: when it was run it said", result.stderr)
+        self.assertNotIn("is not there", result.stderr)
+        why = self.why("names", "/etc/services")
+        self.assertEqual(why["origin"], "whittle, services")
+        self.assertEqual(why["reason"], "when it was run it said `tool: /etc/services: No such file or directory`")
+
+    def test_certificates_come_where_they_are_looked_for(self):
+        path = "/etc/pki/tls/certs/ca-bundle.crt"
+        result = self.probed("roots", complains(path))
+        self.assertIn("added the CA roots", result.stderr)
+        self.assertIn("`certificates = \"always\"` under `[image]` does the same", result.stderr)
+        self.assertIn("ca-bundle.crt", self.why("roots", path)["reason"])
+
+    def test_a_folder_for_what_a_program_writes_belongs_to_its_user(self):
+        result = self.probed("state", WRITES_STATE)
+        self.assertIn("added the folder `/var/lib/tool`: when it was run it said", result.stderr)
+        self.assertIn("when it is run, it ends with status 0", result.stderr)
+        self.assertEqual(self.why("state", "/var/lib/tool")["origin"], "whittle, folder")
+
+    def test_home_is_set_for_a_program_that_writes_there(self):
+        result = self.probed("homely", WRITES_HOME)
+        self.assertIn("set HOME to /tmp: it does not run where it cannot write to HOME", result.stderr)
+        image = self.whittle("inspect", "--json", "homely").json
+        self.assertIn("HOME=/tmp", str(image))
+
+    def test_the_same_inputs_give_the_same_image_each_time(self):
+        tree = self.write_tree("same", {"same.c": complains("/etc/protocols")})
+        first = self.whittle("build", "--probe", tree)
+        again = self.whittle("build", "--probe", tree)
+        self.assertEqual(first.stdout, again.stdout)
+        self.assertIn("nothing had changed", again.stderr)
+        plain = self.whittle("build", tree)
+        self.assertNotEqual(first.stdout, plain.stdout)
+        self.assertEqual(self.whittle("build", "--probe", tree, env={"WHITTLE_CACHE": self.temporary / "other"}).stdout, first.stdout)
+
+    def test_what_does_not_help_is_not_added(self):
+        never = '#include <stdio.h>\nint main(void) { fputs("tool: unknown port\\n", stderr); return 1; }\n'
+        result = self.probed("never", never)
+        self.assertNotIn("added", result.stderr)
+        self.whittle("why", "never", "/etc/services", expect=2)
+        forbidden = self.write_tree("forbidden", {"forbidden.c": complains("/etc/ssl/cert.pem"), "whittle.toml": '[image]\ncertificates = "never"\n'})
+        self.assertNotIn("added", self.whittle("build", "--probe", forbidden).stderr)
 
 
 if __name__ == "__main__":

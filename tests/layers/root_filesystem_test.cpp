@@ -103,6 +103,53 @@ TEST_CASE("time zones: the one in TZ, those named, all of them on evidence alone
   CHECK(error_of([&] { shop.compose(); }).starts_with("there is no time zone `../../etc/passwd`"));
 }
 
+TEST_CASE("what a program was seen to miss is there, with what it said as the reason") {
+  using Kind = plan::Supply::Kind;
+  Workshop shop;
+  write_tree(shop.around.path(), {{"services", "ntp 123/udp\n"}, {"terminfo/x/xterm", "x"}, {"terminfo/v/vt220", "v"}});
+  shop.facts.services = shop.around.path() / "services";
+  shop.facts.protocols = "/nowhere/protocols";
+  shop.facts.terminals = {"/nowhere", shop.around.path() / "terminfo"};
+  shop.plan.image.user = "1000:50";
+  shop.plan.image.supplies = {{Kind::certificates, "/etc/pki/tls/certs/ca-bundle.crt", "said roots"},
+                              {Kind::time_zones, "", "said zones"},
+                              {Kind::name_service, "", "said names"},
+                              {Kind::services, "", "said services"},
+                              {Kind::terminal, "vt220", "said terminal"},
+                              {Kind::folder, "/var/lib/app", "said folder"}};
+  const RootFilesystem root = shop.compose();
+  const auto reason = [&](const std::string& path) { return root.contains(path) ? root.at(path).reason : "absent"; };
+  CHECK(reason("etc/ssl/certs/ca-certificates.crt") == "said roots");
+  CHECK(reason("etc/pki/tls/certs/ca-bundle.crt") == "said roots");
+  CHECK(reason("usr/share/zoneinfo/UTC") == "said zones");
+  CHECK(reason("etc/nsswitch.conf") == "said names");
+  CHECK(file_at(root, "etc/hosts").text == "127.0.0.1 localhost\n::1 localhost\n");
+  CHECK(reason("etc/services") == "said services");
+  CHECK(reason("etc/protocols") == "absent");
+  CHECK(reason("usr/share/terminfo/x/xterm") == "said terminal");
+  CHECK(reason("usr/share/terminfo/v/vt220") == "said terminal");
+  CHECK(summary(root.at("var/lib/app")) == "0 493 1000 50 whittle, folder");
+  for (const plan::Supply& supply : shop.plan.image.supplies) CHECK(shop.facts.has(supply));
+  shop.facts.certificates = shop.facts.time_zones = shop.facts.services = "/nowhere";
+  shop.facts.terminals.clear();
+  CHECK_FALSE(shop.facts.has(shop.plan.image.supplies[0]));
+  CHECK_FALSE(shop.facts.has(shop.plan.image.supplies[1]));
+  CHECK_FALSE(shop.facts.has(shop.plan.image.supplies[3]));
+  CHECK_FALSE(shop.facts.has(shop.plan.image.supplies[4]));
+}
+
+TEST_CASE("what the configuration forbids is not supplied, and what the project brings is kept") {
+  Workshop shop;
+  write_tree(shop.tree, {{"hosts", "10.0.0.1 me\n"}});
+  shop.plan.image.files = {{"hosts", "/etc/hosts", ""}};
+  shop.plan.image.certificates = "never";
+  shop.plan.image.supplies = {{plan::Supply::Kind::certificates, "/etc/ssl/cert.pem", "said"},
+                              {plan::Supply::Kind::name_service, "", "said"}};
+  const RootFilesystem root = shop.compose();
+  CHECK_FALSE(root.contains("etc/ssl"));
+  CHECK(root.at("etc/hosts").origin != "whittle, name service");
+}
+
 TEST_CASE("what the project brings takes the place of a base fact") {
   Workshop shop;
   write_tree(shop.tree, {{"passwd", "me:x:5:5::/:\n"}});

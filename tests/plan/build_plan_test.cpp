@@ -131,6 +131,8 @@ class Generator {
     image.files = {{path(), cat("/", path()), "0644"}};
     image.ignore = words();
     image.created = std::to_string(number(1 << 30));
+    for (int i = number(3); i-- > 0;)
+      image.supplies.push_back({static_cast<plan::Supply::Kind>(number(5)), cat("/", path()), word()});
     return image;
   }
 
