@@ -15,7 +15,7 @@ from harness.rows import Row
 from support.case import remove_tree
 from support.layouts import Layout
 
-LONGEST = 900
+LONGEST = int(os.environ.get("BENCH_LONGEST") or 900)  # seconds that a command may take
 
 
 def rows(bench):
@@ -46,11 +46,15 @@ def row_of(bench, program):
 
 def run(argv, environment, folder="/"):
     merged = {**os.environ, **{key: str(value) for key, value in environment.items() if value is not None}}
+    words = [str(word) for word in argv]
     started = time.perf_counter()
-    done = subprocess.run(
-        [str(word) for word in argv], cwd=folder, env=merged, capture_output=True, text=True, errors="replace",
-        stdin=subprocess.DEVNULL, timeout=LONGEST,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            words, cwd=folder, env=merged, capture_output=True, text=True, errors="replace",
+            stdin=subprocess.DEVNULL, timeout=LONGEST,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as late:
+        raise Failed(f"`{shlex.join(words)}` was not done after {LONGEST} s") from late
     return done, time.perf_counter() - started
 
 

@@ -46,7 +46,6 @@ PROGRAMS = (
     debian("dropbear", "-V", says="Dropbear v20"),
     debian("cpio", "--version", says="cpio"),
     debian("m4", "--version", says="GNU M4"),
-    debian("wget", "--version", says="GNU Wget"),
     debian("tmux", "-V", says="tmux 3"),
     debian("rsync", "--version", says="rsync +version 3"),
     debian("patchelf", "--version", says="patchelf 0"),
@@ -91,6 +90,7 @@ PROGRAMS = (
     refused("lua5.4", "2 programs, and none of them is the default"),
     refused("yajl", "2 programs, and none of them is the default"),
     refused("diffutils", "4 programs, and none of them is the default"),
+    refused("wget", "libp11-kit-dev has no static library"),  # GnuTLS, which it takes when it is there
     refused("haproxy", "print a full explanation of supported targets"),
     refused("mksh", "Must run Build.sh to compile this"),
     refused("bubblewrap", "the package `libcap`, which is not installed"),
