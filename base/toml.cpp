@@ -10,20 +10,6 @@ namespace whittle {
 
 namespace {
 
-std::string escaped_pointer(std::string_view key) {
-  std::string out;
-  for (const char c : key) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 template <class Value>
 std::string streamed(const Value& value) {
   std::ostringstream out;

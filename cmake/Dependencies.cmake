@@ -12,6 +12,8 @@ pkg_check_modules(IsaL REQUIRED IMPORTED_TARGET libisal>=2.30)          # layers
 find_package(nlohmann_json 3.11 REQUIRED)                               # base/json.hpp
 find_path(PUGIXML_INCLUDE pugixml.hpp REQUIRED)                         # base/xml.cpp
 find_library(PUGIXML_STATIC libpugixml.a REQUIRED)
+find_path(YAML_INCLUDE yaml.h REQUIRED)                                 # base/yaml.cpp
+find_library(YAML_STATIC libyaml.a REQUIRED)
 find_path(TOMLPLUSPLUS_INCLUDE toml++/toml.h REQUIRED)                  # base/toml.cpp
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)                           # cli/options.cpp and its like
 find_path(DOCTEST_INCLUDE doctest/doctest.h REQUIRED)                   # tests/

@@ -33,6 +33,7 @@ set(sole_users
   "(libelf|gelf|elf)\\.h=proof/elf\\.cpp"
   "git2\\.h=cli/version_control\\.cpp"
   "toml\\+\\+/=base/toml\\.cpp"
+  "yaml\\.h=base/yaml\\.cpp"
   "pugixml\\.hpp=base/xml\\.cpp"
   "CLI/=cli/(options|gateway_options|command_line)\\.cpp"
   "nlohmann/=base/json\\.hpp"
