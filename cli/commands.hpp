@@ -70,6 +70,16 @@ struct ReferrersOptions {
   std::string remove;  // --delete DIGEST
   bool allow_http = false, json = false;
 };
+struct SetSiteOptions {
+  std::string file = "imageset.toml";
+  std::string profile;  // --profile
+  std::string output = "site";
+  std::string registry;                  // --registry FILE; empty: what the set says
+  std::string gateway;                   // --gateway HOST:PORT; empty: engines ask the registry alone
+  std::string pause;                     // --pause IMAGE; empty: containerd without Kubernetes
+  std::vector<std::string> memory, cpu;  // --memory NAME=SIZE, --cpu NAME=MILLICORES
+  bool gateway_tls = false;
+};
 struct GatewayServeOptions {
   std::string store;  // --store; empty: the user's own
   std::string listen = "127.0.0.1:5000";
@@ -116,6 +126,7 @@ int logout(const LoginOptions& options, Session& session);
 int tags(const ImageOptions& options, Session& session);
 int copy(const CopyOptions& options, Session& session);
 int referrers(const ReferrersOptions& options, Session& session);
+int set_site(const SetSiteOptions& options, Session& session);
 int gateway_serve(const GatewayServeOptions& options, Session& session);
 int doctor(const DoctorOptions& options, Session& session);
 int set_lock(const SetOptions& options, Session& session);

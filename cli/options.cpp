@@ -29,6 +29,7 @@ struct Parsed {
   CopyOptions copy;
   ReferrersOptions referrers;
   SetOptions set;
+  SetSiteOptions set_site;
   GatewayServeOptions gateway_serve;
   bool json = false;
   std::function<int(Session&)> command;
@@ -383,6 +384,36 @@ class Tree {
     add_json(app);
   }
 
+  void add_set_site(CLI::App& set) {
+    SetSiteOptions& options = parsed_->set_site;
+    CLI::App& app =
+        *set.add_subcommand("site", "writes what Kubernetes, Podman, KubeEdge and containerd read, by digest");
+    app.set_help_flag("-h,--help", "this help");
+    app.footer(
+        "Examples:\n  whittle set site --memory sensor=9500KB --gateway 127.0.0.1:5000\n"
+        "  whittle set site --registry harbor.yaml -o out");
+    app.callback(
+        [p = parsed_.get()] { p->command = [p](Session& session) { return set_site(p->set_site, session); }; });
+    app.add_option("--file", options.file, "the set (default: imageset.toml); its lock lies beside it")
+        ->type_name("FILE");
+    app.add_option("--profile", options.profile, "for this kind of device")->type_name("NAME");
+    app.add_option("--memory", options.memory, "what an image was seen to need at most; may be repeated")
+        ->allow_extra_args(false)
+        ->type_name("NAME=SIZE");
+    app.add_option("--cpu", options.cpu, "likewise, in thousandths of a processor; may be repeated")
+        ->allow_extra_args(false)
+        ->type_name("NAME=NUMBER");
+    app.add_option("--registry", options.registry,
+                   "YAML with `registry:` and its address, instead of what the set says")
+        ->type_name("FILE");
+    app.add_option("--gateway", options.gateway, "where `whittle gateway serve` runs, for engines to ask first")
+        ->type_name("HOST:PORT");
+    app.add_flag("--gateway-tls", options.gateway_tls, "it speaks https");
+    app.add_option("--pause", options.pause, "Kubernetes' pause image; without it containerd is set up alone")
+        ->type_name("IMAGE");
+    app.add_option("-o,--output", options.output, "the folder that they go to (default: site)")->type_name("DIR");
+  }
+
   void add_gateway() {
     CLI::App& gateway = *app_.add_subcommand("gateway", "what a device does with bundles of image sets");
     gateway.set_help_flag("-h,--help", "this help");
@@ -556,6 +587,8 @@ class Tree {
         ->type_name("FILE");
     trust.add_option("--set", options.set_name, "the set's name, when its file is not here")->type_name("NAME");
     trust.add_option("--trust", options.trust, "where it is (default: beside the set)")->type_name("FILE");
+
+    add_set_site(set);
 
     CLI::App& out = set_command(set, "export", "writes the images of a whole bundle for other tools",
                                 "  whittle set export line7.whittle --to oci:images\n"

@@ -66,12 +66,12 @@ class Gateway(Daemon):
             return int(re.search(r"VmHWM:\s+(\d+) kB", file.read())[1]) * 1024
 
 
-def write_store(folder, images):
-    """A layout with one image for each {name: files}, and its {name: digest}."""
+def write_store(folder, images, run=None):
+    """A layout with one image for each {name: files}, and its {name: digest}. `run` is the `config` of each."""
     entries, digests = [], {}
     folder.mkdir(parents=True)
     for number, (name, files) in enumerate(images.items()):
-        one = write_handmade_layout(folder / f"part{number}", files, name=name, Entrypoint=["/bin/app"])
+        one = write_handmade_layout(folder / f"part{number}", files, name=name, **(run or {"Entrypoint": ["/bin/app"]}))
         entries += one.index()["manifests"]
         digests[name] = entries[-1]["digest"]
         merge_blobs(one.path, folder)

@@ -13,6 +13,7 @@ from support.parties import MissingParty, PartyFailed, program
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "tests/oracles"
+SITE = SOURCES / "site"
 BUILT = ROOT / "build/oracles"
 
 # The three that need C libraries, and are not asked here.
@@ -33,6 +34,15 @@ def oracle(command, *arguments, timeout=120):
         raise Refused(result.stderr.strip())
     if result.returncode != 0:
         raise PartyFailed(f"{' '.join(map(str, argv))}\nexit {result.returncode}\n{result.stderr}")
+    return json.loads(result.stdout)
+
+
+def site_oracle(command, *files, timeout=120):
+    """The answer of tests/oracles/site about these files; Refused when the library does not accept them."""
+    argv = [built_program("site-oracle", SITE, "."), command, *map(str, files)]
+    result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout)
+    if result.returncode != 0:
+        raise Refused(result.stderr.strip())
     return json.loads(result.stdout)
 
 
