@@ -101,7 +101,7 @@ Descriptor choose(const BlobSource& blobs, const Descriptor& index, const Platfo
 
 struct Closure {
   const BlobSource& blobs;
-  std::set<Digest> seen = {};
+  std::set<Digest> seen = {}, listed = {};
   std::vector<Descriptor> order = {};
 
   void add(const Descriptor& descriptor, int depth) {
@@ -111,9 +111,15 @@ struct Closure {
       for (const Descriptor& child : read_index(blobs, descriptor).manifests) add(child, depth + 1);
     } else if (media_type::is_manifest(descriptor.media_type)) {
       const Manifest manifest = read_manifest(blobs, descriptor);
-      for (const Descriptor& layer : manifest.layers) add(layer, depth + 1);
-      add(manifest.config, depth + 1);
+      for (const Descriptor& layer : manifest.layers) list(layer);
+      list(manifest.config);
     }
+    list(descriptor);
+  }
+  // Layers are not looked into, whatever they are: artifacts carry the manifests of other images.
+  void list(const Descriptor& descriptor) {
+    if (!listed.insert(descriptor.digest).second) return;
+    if (listed.size() > kMaximumClosure) throw too_deep(descriptor);
     order.push_back(descriptor);
   }
 };
