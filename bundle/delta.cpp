@@ -13,6 +13,8 @@ namespace whittle::bundle {
 namespace {
 
 constexpr std::size_t kBuffer = 64 << 10;
+// What a layer may unpack to, as of archives: a delta for a small blob must not keep a device busy for hours.
+constexpr std::uint64_t kUnpacked = 16 << 20, kRatio = 2000;
 
 Error damaged(std::string cause) {
   return Error(Exit::refused, "the delta is damaged").cause(std::move(cause));
@@ -218,6 +220,9 @@ void rebuild_blob(const RebuildTask& task, Sink& out, const std::stop_token& sto
   }
   std::uint64_t kept = head.old_size();
   for (std::size_t i = 0; i + 1 < kLayerParts; ++i) kept += head.sizes[i];
+  std::uint64_t size = 0;
+  for (const std::uint64_t part : head.sizes) size += part;
+  if (size > std::max(kUnpacked, rebuilt.blob.size * kRatio)) throw damaged("it unpacks to more than any layer does");
   if (kept > rebuilt.scratch) throw damaged("it would take more room than was said");
   if (!head.extents.empty() && head.extents.back().base >= task.bases.size()) throw damaged("it has too few bases");
 
@@ -234,8 +239,6 @@ void rebuild_blob(const RebuildTask& task, Sink& out, const std::stop_token& sto
   LimitedSource coded(*first, head.coded);
   BlobOut blob(out, rebuilt.blob.size);
   PartsSink parts(head, task.scratch, blob);
-  std::uint64_t size = 0;
-  for (const std::uint64_t part : head.sizes) size += part;
   Applier(coded, *second, old, size, parts, stop).run();
   parts.finish();
   if (blob.hash().size() != rebuilt.blob.size || blob.hash().digest() != rebuilt.blob.digest) {
