@@ -5,9 +5,9 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/zstd_frames.hpp"
 #include "layers/gzip_sink.hpp"
 #include "layers/root_builder.hpp"
-#include "base/zstd_frames.hpp"
 
 namespace whittle::layers {
 

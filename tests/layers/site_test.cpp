@@ -3,9 +3,9 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "base/zstd_frames.hpp"
 #include "layers/gzip_sink.hpp"
 #include "layers/root_builder.hpp"
-#include "base/zstd_frames.hpp"
 
 using namespace whittle;
 using namespace whittle::layers;
