@@ -148,7 +148,8 @@ TEST_CASE("a stick that is pulled out leaves the old generation, and the next tr
   CHECK(outcome.generation.number == 2);
   CHECK(rig.names() == names_of(two));
   std::uint64_t fresh = 0;
-  for (const auto& blob : second().without(first()).root.blobs) fresh += blob.size;
+  const Bundle update = second().without(first());
+  for (const auto& blob : update.root.blobs) fresh += blob.size;
   CHECK(outcome.staged == fresh - 6'000);
 }
 
